@@ -1,0 +1,1 @@
+"""Assay: a message-queue-driven orchestrator of sample analysis."""
