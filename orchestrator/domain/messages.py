@@ -1,0 +1,31 @@
+"""What goes to the broker: a hint that an open row in the database wants work done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class JobTaskMessage:
+    """One job task to run. ``id`` is the Celery task's id as well; ``priority`` is 0 (bulk) … 9."""
+
+    id: UUID
+    worker: str
+    attempt: int = 1
+    priority: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTaskMessage:
+    """One maintenance run to carry out."""
+
+    id: UUID
+    operation: str
+
+
+Message = JobTaskMessage | ServiceTaskMessage
+
+#: Takes messages to the broker, after the commit. Never raises: what it could not send, the sweep sends.
+Dispatch = Callable[[Sequence[Message]], None]

@@ -1,0 +1,158 @@
+"""Settings: ``ASSAY_…`` variables, or a file that ``ASSAY_CONFIG`` names (``.env`` syntax)."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.errors import SettingsError
+
+MEBIBYTE = 1024 * 1024
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_BROKERS = (
+    "redis://",
+    "rediss://",
+    "redis+socket://",
+    "valkey://",
+    "valkeys://",
+    "amqp://",
+    "amqps://",
+    "memory://",
+)
+_DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+_BLOBS = ("file://", "s3://")
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore", frozen=True)
+
+    #: Where the embedded default keeps everything.
+    data_dir: Path = Path("data")
+    #: ``sqlite:///…`` or ``postgresql://…``; empty: SQLite in the data folder.
+    database_url: str = ""
+    #: ``redis://``, ``valkey://``, ``redis+socket://`` or ``amqp://``; empty: the embedded Valkey's socket.
+    broker_url: str = ""
+    #: ``file://…`` or ``s3://bucket/prefix``; empty: a folder in the data folder.
+    blob_url: str = ""
+    #: S3 endpoint and credentials, where the blobs are there.
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8585, ge=0, le=65535)
+
+    #: The largest sample, and the largest JSON body or evidence name accepted.
+    max_sample_size: int = Field(512 * MEBIBYTE, ge=1)
+    max_evidence_size: int = Field(128 * MEBIBYTE, ge=1)
+    max_json_size: int = Field(16 * MEBIBYTE, ge=1024)
+    #: Samples below this many bytes get no challenge (422).
+    challenge_threshold: int = Field(1024, ge=1)
+    challenge_lifetime: int = Field(HOUR, ge=1)
+    #: A submission like one within this many seconds is answered 220 and not stored; 0: never.
+    similar_submission_window: int = Field(0, ge=0)
+
+    #: A job, and with it its job tasks, times out after this long.
+    job_deadline: int = Field(HOUR, ge=1)
+    #: A finished job's queue limit: this many open job tasks refuse new submissions with 503; 0: none.
+    max_open_job_tasks: int = Field(0, ge=0)
+    #: A job task is tried this often when its worker is lost or says "temporary".
+    max_attempts: int = Field(3, ge=1, le=100)
+    retry_backoff: float = Field(5.0, ge=0)
+    #: A worker process is lost when it has not been heard for this long.
+    worker_lease: float = Field(15.0, ge=1)
+    heartbeat_interval: float = Field(2.0, gt=0)
+    sweep_interval: float = Field(2.0, gt=0)
+    #: What a crash left unpublished for this long, the sweep publishes.
+    publish_grace: float = Field(3.0, ge=0)
+    #: An enqueued job task whose message may be lost is published again after this long.
+    republish_after: float = Field(5 * MINUTE, gt=0)
+
+    #: Celery processes that ``assay up`` starts, and a worker's own share of the processor.
+    worker_processes: int = Field(2, ge=1, le=256)
+    #: Below this level of isolation no worker runs: bwrap, namespaces, landlock or rlimits.
+    sandbox_minimum: Literal["bwrap", "namespaces", "landlock", "rlimits"] = "rlimits"
+    yara_rules_dir: str = ""
+    #: Extracted children become samples and jobs down to this depth, and up to this many per root.
+    max_child_depth: int = Field(3, ge=0)
+    max_children: int = Field(100, ge=0)
+
+    #: Update with no analysis on ``success`` is refused where true.
+    strict_success: bool = False
+    #: Analyses are checked against the JSON schema that their worker registered.
+    enforce_worker_schema: bool = False
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        return _one_of(value, _DATABASES)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, value: str) -> str:
+        return _one_of(value, _BROKERS)
+
+    @field_validator("blob_url")
+    @classmethod
+    def _known_blobs(cls, value: str) -> str:
+        return _one_of(value, _BLOBS)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def broker_socket(self) -> Path:
+        """Where the embedded Valkey listens."""
+        return self.folder / "run" / "valkey.sock"
+
+    @property
+    def database(self) -> str:
+        """The database in effect, as SQLAlchemy spells it."""
+        url = self.database_url or f"sqlite:///{self.folder / 'assay.sqlite3'}"
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def broker(self) -> str:
+        """The broker in effect, as kombu spells it."""
+        return self.broker_url or f"redis+socket://{self.broker_socket}"
+
+    @property
+    def blobs(self) -> str:
+        """The blob store in effect."""
+        return self.blob_url or f"file://{self.folder / 'blobs'}"
+
+
+def _one_of(value: str, schemes: tuple[str, ...]) -> str:
+    if value and not value.startswith(schemes):
+        raise ValueError(f"must begin with one of {', '.join(schemes)}")
+    return value
+
+
+def load(**overrides: object) -> Settings:
+    """The settings of this process; :class:`SettingsError`, in one line, where one is wrong."""
+    file = os.environ.get("ASSAY_CONFIG")
+    if file and not Path(file).is_file():
+        raise SettingsError(f"ASSAY_CONFIG: {file} is not a file")
+    try:
+        return Settings(_env_file=file, **overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ASSAY_" + "_".join(str(part) for part in first["loc"]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name}={first['input']!r}: {message}") from None

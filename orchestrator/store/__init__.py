@@ -1,0 +1,1 @@
+"""Where everything is kept: SQL through SQLAlchemy, and the blobs. Nothing above imports SQLAlchemy."""

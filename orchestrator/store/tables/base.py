@@ -1,0 +1,80 @@
+"""What all tables share: naming of constraints, and the column types that two dialects spell alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Dialect, Enum, Integer, MetaData, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+#: A JSON value; PostgreSQL keeps it parsed, so that it can be searched.
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+#: A key that the database counts up. SQLite counts up only a plain INTEGER.
+Counter = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def to_millis(moment: datetime) -> int:
+    """Milliseconds since the epoch, rounded down."""
+    return (moment - EPOCH) // _MILLISECOND
+
+
+def from_millis(millis: int) -> datetime:
+    """The aware moment in UTC."""
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment, kept as epoch milliseconds: the wire's own precision, and alike everywhere."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        return to_millis(value) if isinstance(value, datetime) else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else from_millis(value)
+
+
+def values(enum: type[StrEnum]) -> Enum:
+    """A column type that keeps an enum's values, unconstrained: a new member needs no migration."""
+    return Enum(
+        enum,
+        values_callable=lambda members: [member.value for member in members],
+        native_enum=False,
+        create_constraint=False,
+        length=24,
+    )
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+        datetime: Instant,
+        dict[str, Any]: Json,
+        dict[str, str]: Json,
+        list[Any]: Json,
+        list[str]: Json,
+        str: Text,
+    }
+
+
+class Searchable:
+    """A row that keyword search looks into; ``search`` holds its text in lower case."""
+
+    search: Mapped[str] = mapped_column(Text, default="", server_default="")

@@ -1,0 +1,60 @@
+"""The service's own work and the record of who asked for what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from orchestrator.domain.ids import new_id
+from orchestrator.domain.vocabulary import ServiceTaskState
+from orchestrator.store.tables.access import Subject
+from orchestrator.store.tables.base import Base, Counter, Json, values
+
+_OPEN = text("state IN ('pending', 'running', 'waitingForSubtasks')")
+
+
+class ServiceTask(Base):
+    """A maintenance run of the service itself (contract section 11); carried out by Celery."""
+
+    __tablename__ = "service_task"
+    __table_args__ = (
+        Index("ix_service_task_open", "created_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_service_task_created_at", "created_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    correlation_id: Mapped[UUID] = mapped_column(index=True)
+    operation: Mapped[str] = mapped_column(String(64))
+    state: Mapped[ServiceTaskState] = mapped_column(values(ServiceTaskState))
+    arguments: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    created_at: Mapped[datetime]
+    execution_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"))
+    parent_id: Mapped[UUID | None] = mapped_column(index=True)
+    root_id: Mapped[UUID | None] = mapped_column(index=True)
+    flags: Mapped[list[str]] = mapped_column(Json, default=list)
+    worker_host: Mapped[str | None]
+    response_context: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    response_messages: Mapped[list[Any]] = mapped_column(Json, default=list)
+
+    created_by: Mapped[Subject | None] = relationship(lazy="joined")
+
+
+class AuditEntry(Base):
+    """Who did what to which object."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    user: Mapped[str]
+    action: Mapped[str]
+    object: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
