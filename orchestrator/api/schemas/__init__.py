@@ -1,0 +1,1 @@
+"""The wire's models: camelCase and epoch milliseconds live here, and nowhere further in."""

@@ -1,0 +1,108 @@
+"""The outer wall: the fork server sees a file system that holds only what a run may read.
+
+Two builders for the same result: :func:`bubblewrap` gives a command line, :func:`build` does it from
+Python. Either way the fork server ends up as a process that may mount and make namespaces within
+the wall (as root of the machine, or with capabilities over a user namespace of its own), and there are
+empty folders for a run's own mounts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from orchestrator.sandbox import linux
+from orchestrator.sandbox.view import DEVICES
+
+SAMPLE = "/sample"
+SCRATCH = "/scratch"
+_FOLDERS = ("/proc", "/dev", "/dev/shm", "/tmp", SAMPLE, SCRATCH)  # noqa: S108 - inside the wall
+_CAPABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "CHOWN", "KILL", "SYS_PTRACE", "NET_ADMIN")
+_STAGE = "/tmp"  # noqa: S108 - a mount point only, and only in this process's own mount namespace
+
+
+def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
+    """The ``bwrap`` command line, up to the command that is to run behind the wall."""
+    command = [program, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    command += ["--clearenv", "--new-session", "--cap-drop", "ALL"]
+    if os.geteuid():
+        command += ["--unshare-user"]
+    for capability in _CAPABILITIES:
+        command += ["--cap-add", f"CAP_{capability}"]
+    for path in paths:
+        link = os.path.islink(path)
+        command += ["--symlink", os.readlink(path), path] if link else ["--ro-bind", path, path]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in _FOLDERS:
+        command += ["--dir", folder]
+    return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def build(paths: Iterable[str]) -> None:
+    """Put this process behind a wall of its own. Its next child is the first process there.
+
+    Raises :class:`OSError` where the kernel or a surrounding container forbids it. ``/proc`` is still to
+    be mounted, by that child: see :func:`mount_proc`.
+    """
+    shown = [(path, os.readlink(path) if os.path.islink(path) else "", os.path.realpath(path)) for path in paths]
+    _separate()
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("assay", _STAGE, "tmpfs", linux.MS_NOSUID, "mode=755")
+    Path(_STAGE, "new").mkdir()
+    Path(_STAGE, "old").mkdir()
+    linux.pivot_root(_STAGE, f"{_STAGE}/old")
+    linux.mount("/new", "/new", None, linux.MS_BIND)
+    for path, link, source in shown:
+        if link:
+            _parent_of(path).joinpath(os.path.basename(path)).symlink_to(link)
+        else:
+            _bind(source, path)
+    for folder in _FOLDERS:
+        Path("/new" + folder).mkdir(parents=True, exist_ok=True)
+    for device in DEVICES:
+        _bind(device, device)
+    Path("/new/dev/fd").symlink_to("/proc/self/fd")
+    os.chdir("/new")
+    linux.pivot_root(".", "." + _STAGE)
+    linux.unmount(_STAGE)
+    os.chdir("/")
+    linux.make_readonly("/", recursive=True)
+
+
+def mount_proc() -> None:
+    """Show the processes of this process's own PID namespace, and no others, in ``/proc``."""
+    flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    linux.mount("proc", "/proc", "proc", flags)
+
+
+def _separate() -> None:
+    user, group = os.geteuid(), os.getegid()
+    kinds = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+    if user == 0:
+        try:
+            linux.unshare(kinds)
+        except OSError:
+            linux.unshare(kinds | linux.CLONE_NEWUSER)
+        else:
+            return
+    else:
+        linux.unshare(kinds | linux.CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def _parent_of(path: str) -> Path:
+    parent = Path("/new" + path).parent
+    parent.mkdir(parents=True, exist_ok=True)
+    return parent
+
+
+def _bind(source: str, path: str) -> None:
+    target = _parent_of(path) / os.path.basename(path)
+    if os.path.isdir("/old" + source):
+        target.mkdir(exist_ok=True)
+    else:
+        target.touch()
+    linux.mount("/old" + source, str(target), None, linux.MS_BIND | linux.MS_REC)

@@ -1,0 +1,20 @@
+"""What a running process has at hand; made by ``bootstrap``, handed to whoever serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.messages import Dispatch
+from orchestrator.settings import Settings
+from orchestrator.store.blobs import Blobs
+from orchestrator.store.unit_of_work import Begin
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Settings, the store, the blobs, and the way to the broker."""
+
+    settings: Settings
+    begin: Begin
+    blobs: Blobs
+    dispatch: Dispatch

@@ -1,0 +1,48 @@
+"""Sorting, paging and counting, the same for every list (contract section 1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from orchestrator.domain.paging import Found, Page
+
+T = TypeVar("T")
+
+
+def order(
+    statement: Select[Any], page: Page, columns: Mapping[str, Any], tie_break: ColumnElement[Any] | Any
+) -> Select[Any]:
+    """Apply the page's chained sort: nulls last, ties broken by id in the first key's direction."""
+    for key in page.sort:
+        column = columns[key.name]
+        nullable = getattr(column, "nullable", True)
+        directed = column.desc() if key.descending else column.asc()
+        statement = statement.order_by(directed.nulls_last() if nullable else directed)
+    downwards = bool(page.sort) and page.sort[0].descending
+    return statement.order_by(tie_break.desc() if downwards else tie_break.asc())
+
+
+def paged(
+    session: Session,
+    statement: Select[tuple[T]],
+    page: Page,
+    columns: Mapping[str, Any],
+    tie_break: ColumnElement[Any] | Any,
+) -> Found[T]:
+    """The page of ``statement``'s entities, and the count of all that match."""
+    count = count_of(session, statement)
+    page.check(count)
+    if page.offset >= count:
+        return Found([], count, page)
+    ordered = order(statement, page, columns, tie_break).limit(page.fetch).offset(page.offset)
+    return Found(session.scalars(ordered).unique().all(), count, page)
+
+
+def count_of(session: Session, statement: Select[Any]) -> int:
+    """How many rows the statement has, whatever its order and page."""
+    bare = statement.order_by(None).options()
+    return session.scalar(select(func.count()).select_from(bare.subquery())) or 0
