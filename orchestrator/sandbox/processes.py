@@ -25,14 +25,14 @@ class Usage:
 
 def children(parent: int) -> list[int]:
     """The processes whose parent is this one, ended ones included until they are waited for."""
+    if not os.path.exists("/proc/thread-self/children"):
+        return list(_scan(parent))
     found: list[int] = []
-    try:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for thread in os.listdir(f"/proc/{parent}/task"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 found += map(int, Path(f"/proc/{parent}/task/{thread}/children").read_text().split())
-    except OSError:
-        return found
-    return found or list(_scan(parent))
+    return found
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -115,9 +115,7 @@ def _status(process: int, key: str) -> int:
 
 
 def _scan(parent: int) -> Iterator[int]:
-    """For a kernel without ``/proc/PID/task/TID/children``."""
-    if os.path.exists("/proc/self/task") and os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
-        return
+    """For a kernel that does not list a thread's children."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):

@@ -6,7 +6,9 @@ Everything works on directory file descriptors, so that a link that appears betw
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterable
@@ -91,15 +93,15 @@ def remove(folder: Path) -> None:
 
 
 def _empty(top: int) -> None:
-    serial = 0
+    serial = itertools.count()
+    prefix = secrets.token_hex(8)
     waiting = _unlink_files(top)
     while waiting:
         name = waiting.pop()
         here = os.open(name, _FOLDER, dir_fd=top)
         try:
             for inner in _unlink_files(here):
-                serial += 1
-                pulled_up = f".removed-{serial}"
+                pulled_up = f"{prefix}-{next(serial)}"
                 os.rename(inner, pulled_up, src_dir_fd=here, dst_dir_fd=top)
                 waiting.append(pulled_up)
         finally:

@@ -17,7 +17,9 @@ from orchestrator.sandbox.view import DEVICES
 
 SAMPLE = "/sample"
 SCRATCH = "/scratch"
-_FOLDERS = ("/proc", "/dev", "/dev/shm", "/tmp", SAMPLE, SCRATCH)  # noqa: S108 - inside the wall
+#: Other names for the scratch folder, for what insists on them.
+TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108 - inside the wall
+_FOLDERS = ("/proc", "/dev", SAMPLE, SCRATCH, *TEMPORARY)
 _CAPABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "CHOWN", "KILL", "SYS_PTRACE", "NET_ADMIN")
 _STAGE = "/tmp"  # noqa: S108 - a mount point only, and only in this process's own mount namespace
 
@@ -45,7 +47,9 @@ def build(paths: Iterable[str]) -> None:
     Raises :class:`OSError` where the kernel or a surrounding container forbids it. ``/proc`` is still to
     be mounted, by that child: see :func:`mount_proc`.
     """
-    shown = [(path, os.readlink(path) if os.path.islink(path) else "", os.path.realpath(path)) for path in paths]
+    shown = [
+        (path, os.readlink(path) if os.path.islink(path) else "", os.path.realpath(path)) for path in paths
+    ]
     _separate()
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     linux.mount("assay", _STAGE, "tmpfs", linux.MS_NOSUID, "mode=755")

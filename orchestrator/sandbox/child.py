@@ -1,0 +1,152 @@
+"""A run's own process: from the fork to the report. Everything hostile happens here."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from orchestrator.sandbox import linux, wire
+from orchestrator.sandbox.confine import House, Place, give_up, make_place, put_sample
+from orchestrator.worker import (
+    AnalysisWorker,
+    Findings,
+    Limits,
+    NothingForMe,
+    Sample,
+    TemporaryError,
+    find,
+)
+
+#: The exit status of a child that could not be confined and so never looked at the sample.
+NOT_CONFINED = 90
+_MESSAGE_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run as the parent asks for it; the sample's paths are still to be filled in."""
+
+    run: str
+    worker: str
+    sample: Mapping[str, Any]
+    limits: Limits
+    network: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """File descriptors that a run gets: the sample, and where its report and its output go."""
+
+    sample: int
+    report: int
+    output: int
+
+
+def resolve(name: str) -> AnalysisWorker:
+    """The worker of this name, or the one at ``module:attribute``."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return find(name)
+    worker = getattr(importlib.import_module(module), attribute)
+    if not isinstance(worker, AnalysisWorker):
+        raise TypeError(f"{name} is not an analysis worker")
+    return worker
+
+
+def live(order: Order, house: House, ends: Ends) -> NoReturn:
+    """Be the child of one run, and end with it."""
+    status = NOT_CONFINED
+    try:
+        _start_afresh(ends)
+        with socket.socket(fileno=ends.report) as report:
+            place = _confine(order, house, ends, report)
+            status = 1
+            sample = _sample(order, place)
+            report.sendall(_analyse(order.worker, sample))
+            status = 0
+    except BaseException as error:  # noqa: BLE001 - nothing may unwind into the fork server's frames
+        os.write(2, f"{type(error).__name__}: {error}\n".encode(errors="replace"))
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(status)
+
+
+def _start_afresh(ends: Ends) -> None:
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(ends.output, 1)
+    os.dup2(ends.output, 2)
+    keep = sorted((2, ends.sample, ends.report))
+    for below, above in zip(keep, [*keep[1:], 1 << 20], strict=True):
+        os.closerange(below + 1, above)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    gc.enable()
+
+
+def _confine(order: Order, house: House, ends: Ends, report: socket.socket) -> Place:
+    place = make_place(house, order.run, order.sample["sha256"], order.limits, network=order.network)
+    put_sample(ends.sample, place, walled=house.level.walled)
+    folder = os.open(place.scratch, os.O_RDONLY | os.O_DIRECTORY)
+    socket.send_fds(report, [b"\n"], [folder])
+    os.close(folder)
+    os.environ.clear()
+    os.environ.update(
+        PATH=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        HOME=str(place.scratch),
+        TMPDIR=str(place.scratch),
+        LANG="C.UTF-8",
+    )
+    os.chdir(place.scratch)
+    os.umask(0o022)
+    give_up(house, place, order.limits, network=order.network)
+    return place
+
+
+def _sample(order: Order, place: Place) -> Sample:
+    return Sample(path=place.sample, scratch=place.scratch, **order.sample)
+
+
+def _analyse(name: str, sample: Sample) -> bytes:
+    try:
+        worker = resolve(name)
+        findings = worker(sample)
+        if not isinstance(findings, Findings):
+            raise TypeError(f"the worker returned {type(findings).__name__}, not Findings")  # noqa: TRY301
+        return wire.encode("finished", "", wire.flatten(findings, worker, sample.scratch))
+    except NothingForMe as error:
+        return wire.encode("nothing", _cut(str(error)))
+    except TemporaryError as error:
+        return wire.encode("temporary", _cut(str(error)))
+    except MemoryError:
+        return wire.encode("crashed", "MemoryError: no memory left within the limit")
+    except BaseException as error:  # noqa: BLE001 - a worker that raises SystemExit has failed too
+        return wire.encode("failed", _cut(f"{type(error).__name__}: {error}"))
+
+
+def _cut(message: str) -> str:
+    return message[:_MESSAGE_LENGTH]
+
+
+def limits_of(fields: Mapping[str, Any] | None, name: str) -> Limits:
+    """The limits asked for, else those of an installed worker, else the usual ones."""
+    if fields is not None:
+        return Limits(**fields)
+    with contextlib.suppress(LookupError):
+        return find(name).limits
+    return Limits()

@@ -1,0 +1,24 @@
+"""The run that shows what a machine can do: it passes only if the confinement really holds."""
+
+from __future__ import annotations
+
+from orchestrator.worker import Findings, NothingForMe, Sample, analysis_worker
+
+WORKER = "orchestrator.sandbox.probe:probe"
+
+
+@analysis_worker("probe", version="1.0")
+def probe(sample: Sample) -> Findings:
+    """Reads the sample, writes to the scratch folder, and says what else it sees."""
+    if sample.path.read_bytes() != b"probe":
+        raise NothingForMe("the sample does not read as it should")
+    (sample.scratch / "written").write_bytes(b"probe")
+    return Findings(result={"reads_outside": _can_read(sample.options["secret"])})
+
+
+def _can_read(path: str) -> bool:
+    try:
+        with open(path, "rb"):
+            return True
+    except OSError:
+        return False

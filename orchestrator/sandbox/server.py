@@ -1,0 +1,103 @@
+"""The program that holds a fork server: builds the wall, stays outside, and clears up after it.
+
+Started by :mod:`orchestrator.sandbox.forkserver` with a clean environment, never forked from the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from orchestrator.sandbox import linux, processes, scratch, view, wall
+from orchestrator.sandbox.confine import House
+from orchestrator.sandbox.outcome import Level
+from orchestrator.sandbox.zygote import Zygote, preload
+
+_STRAY_SECONDS = 10.0
+
+
+def main(arguments: str) -> None:
+    """Be a fork server; ``arguments`` is a JSON object, see :class:`forkserver.ForkServer`."""
+    told = json.loads(arguments)
+    os.environ.clear()
+    control = socket.socket(fileno=told["control"])
+    try:
+        _serve(told, control)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent wants to know
+        with contextlib.suppress(OSError):
+            control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        sys.exit(1)
+
+
+def _serve(told: dict[str, Any], control: socket.socket) -> None:
+    level = Level(told["level"])
+    if level is Level.bwrap:
+        # bwrap has built the wall, watches the parent, and ends everything behind the wall with this
+        _become_zygote(told, control, level)
+        return
+    signal.signal(signal.SIGTERM, _leave)
+    if level.walled:
+        wall.build(told["readable"])
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    process = os.fork()
+    if process == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.close(told["life"])
+        if level.walled:
+            wall.mount_proc()
+        else:
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        _become_zygote(told, control, level)
+        return
+    control.close()
+    try:
+        _wait(process, told["life"])
+    finally:
+        processes.kill(process)
+        if not level.walled:
+            # behind the wall, the kernel ends them all with the first process of their namespace
+            processes.kill_strays(set(), seconds=_STRAY_SECONDS)
+            scratch.remove(Path(told["base"]))
+
+
+def _wait(process: int, life: int) -> None:
+    """Until the fork server has ended, or the parent: then its end of the pipe is closed."""
+    poll = select.poll()
+    poll.register(os.pidfd_open(process), select.POLLIN)
+    poll.register(life, select.POLLIN)
+    poll.poll()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -> None:
+    problems = preload(told["preload"])
+    may_change_user = os.geteuid() == 0
+    if not level.walled:
+        needed = {*filter(os.path.exists, sys.path), sys.prefix, sys.base_prefix, told["base"]}
+        may_change_user &= all(map(view.open_to_everybody, needed))
+    own = os.getpid()
+    house = House(
+        level=level,
+        base=told["base"],
+        readable=tuple(told["readable"]),
+        nobody=may_change_user,
+        data_size=processes.data_size(own),
+        shared_memory=processes.anonymous_memory(own),
+    )
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    threads = len(os.listdir(f"/proc/{own}/task"))
+    control.send(json.dumps({"ready": True, "problems": problems, "threads": threads}).encode())
+    Zygote(control, house).serve()
