@@ -1,0 +1,66 @@
+# Two commands from a fresh clone: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml --all-extras
+PYTEST := $(BIN)/python -m pytest
+SOURCES := orchestrator workers tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test lint format types imports check bench bench-quick chaos corpus lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+
+install: $(VENV)/.installed ## make .venv from the lock file; leaves .venv/bin/assay
+
+install-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
+
+$(VENV)/.installed: requirements.lock pyproject.toml scripts/make-env
+	scripts/make-env $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml scripts/make-env
+	scripts/make-env $(VENV) requirements-dev.lock
+	@touch $(VENV)/.installed $@
+
+demo: install ## real files through the whole stack, in under a minute
+	@$(BIN)/assay demo
+
+test: install-dev ## every test
+	$(PYTEST) -n 2 --dist worksteal $(ARGS)
+
+lint: install-dev ## ruff's rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install-dev ## rewrite the sources as ruff would have them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: install-dev ## mypy --strict
+	$(BIN)/mypy
+
+imports: install-dev ## who may import whom
+	$(BIN)/lint-imports
+
+check: lint types imports ## everything but the tests
+
+bench: install-dev ## all benchmarks, into docs/benchmarks
+	$(BIN)/python -m benchmarks
+
+bench-quick: install-dev ## a few minutes' worth of them
+	$(BIN)/python -m benchmarks --quick
+
+chaos: install-dev ## fault injection, the long version
+	$(PYTEST) tests/chaos --chaos long -s -n 0 --timeout 0 $(ARGS)
+
+corpus: install-dev ## fetch several hundred real files into .cache/corpus
+	$(BIN)/python -m tests.corpus.fetch
+
+lock: ## resolve the lock files anew (needs uv)
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -o requirements-dev.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
