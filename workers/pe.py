@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -108,7 +109,8 @@ def pe(sample: Sample) -> Findings:
     if binary is None:
         raise ValueError("the headers are broken: lief can read no PE here")
     oddities, capabilities = _pe_traits.oddities(binary), _pe_traits.capabilities(binary)
-    result = _result(sample, binary, oddities, capabilities)
+    with warnings.catch_warnings(category=RuntimeWarning, action="ignore"):  # numbers without a name
+        result = _result(sample, binary, oddities, capabilities)
     return Findings(
         score=_pe_traits.total([*oddities, *capabilities]) or NO_FINDINGS,
         result=result,
