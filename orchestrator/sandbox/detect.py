@@ -49,7 +49,7 @@ def shortcoming(level: Level) -> str:
             server.close()
     if outcome.ending is not Ending.finished or outcome.findings is None:
         return f"{level}: {outcome.message}"
-    result = dict(outcome.findings.result)  # type: ignore[arg-type]
+    result = dict(outcome.findings.result)
     if level > Level.rlimits and result["reads_outside"]:
         return f"{level}: a run can still read files outside"
     return ""

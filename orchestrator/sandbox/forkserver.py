@@ -39,26 +39,24 @@ class ForkServer:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._sending = threading.Lock()
         life, self._life = os.pipe()
-        # open to passers-by only: a run's user must reach its own folder below
-        self._base = "" if level.walled else tempfile.mkdtemp(prefix="assay-sandbox-")
+        self._base = "" if level.walled else _new_base()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read when the start fails, closed with self
         self._started = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            if self._base:
-                os.chmod(self._base, 0o711)
-            import_path = [os.path.abspath(each) for each in sys.path]
+            import_path = [str(Path.cwd() / each) for each in sys.path]
+            shown = view.visible(import_path, readable)
             told = {
                 "level": level,
                 "control": theirs.fileno(),
                 "life": life,
                 "base": self._base,
-                "readable": view.visible(import_path, readable),
+                "readable": shown,
                 "preload": None if preload is None else list(preload),
             }
             command = [sys.executable, "-I", "-c", _BOOT, json.dumps(import_path), json.dumps(told)]
             if level is Level.bwrap:
-                command = [*wall.bubblewrap(_bubblewrap_program(), told["readable"]), *command]
+                command = [*wall.bubblewrap(_bubblewrap_program(), shown), *command]
             self._launch(command, (theirs.fileno(), life))
             theirs.close()
             os.close(life)
@@ -142,7 +140,7 @@ class ForkServer:
             raise SandboxUnavailable(f"the fork server took more than {_START_SECONDS} s to start") from None
         finally:
             self._control.settimeout(None)
-        answer = json.loads(hello) if hello else {"error": self._last_error()}
+        answer: dict[str, Any] = json.loads(hello) if hello else {"error": self._last_error()}
         if "error" in answer:
             raise SandboxUnavailable(f"{self.level}: {answer['error']}")
         for name, reason in answer["problems"].items():
@@ -154,6 +152,13 @@ class ForkServer:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "the fork server ended at once"
+
+
+def _new_base() -> str:
+    base = Path(tempfile.mkdtemp(prefix="assay-sandbox-"))
+    # to pass through, not to list: a run's user must reach its own folder below
+    base.chmod(0o711)
+    return str(base)
 
 
 def _bubblewrap_program() -> str:

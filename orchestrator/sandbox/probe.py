@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from orchestrator.worker import Findings, NothingForMe, Sample, analysis_worker
 
 WORKER = "orchestrator.sandbox.probe:probe"
@@ -18,7 +20,6 @@ def probe(sample: Sample) -> Findings:
 
 def _can_read(path: str) -> bool:
     try:
-        with open(path, "rb"):
-            return True
+        return bool(Path(path).read_bytes())
     except OSError:
         return False

@@ -25,13 +25,13 @@ class Usage:
 
 def children(parent: int) -> list[int]:
     """The processes whose parent is this one, ended ones included until they are waited for."""
-    if not os.path.exists("/proc/thread-self/children"):
+    if not Path("/proc/thread-self/children").exists():
         return list(_scan(parent))
     found: list[int] = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for thread in os.listdir(f"/proc/{parent}/task"):
+        for thread in Path(f"/proc/{parent}/task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                found += map(int, Path(f"/proc/{parent}/task/{thread}/children").read_text().split())
+                found += map(int, (thread / "children").read_text().split())
     return found
 
 
@@ -75,11 +75,10 @@ def data_size(process: int) -> int:
 def threads_of(user: int) -> int:
     """How many threads of a user ``RLIMIT_NPROC`` counts, as far as ``/proc`` shows them."""
     count = 0
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{name}").st_uid == user:
-                    count += os.stat(f"/proc/{name}/task").st_nlink - 2
+    for process in _all():
+        with contextlib.suppress(OSError):
+            if process.stat().st_uid == user:
+                count += (process / "task").stat().st_nlink - 2
     return count
 
 
@@ -116,9 +115,12 @@ def _status(process: int, key: str) -> int:
 
 def _scan(parent: int) -> Iterator[int]:
     """For a kernel that does not list a thread's children."""
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                stat = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-                if int(stat[1]) == parent:
-                    yield int(name)
+    for process in _all():
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            after_name = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                yield int(process.name)
+
+
+def _all() -> Iterator[Path]:
+    return (each for each in Path("/proc").iterdir() if each.name.isdigit())

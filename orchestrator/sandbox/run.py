@@ -101,7 +101,7 @@ class Run:
             poll.register(each, select.POLLIN)
         report.setblocking(False)
         os.set_blocking(output, False)
-        readers = {
+        readers: dict[int, Callable[[], bool]] = {
             report.fileno(): lambda: self._read_report(report),
             output: lambda: self._read_output(output),
         }
@@ -213,7 +213,7 @@ class Run:
         return f"{message}: {tail}" if tail else message
 
     def _collect(self, findings: Findings, sample: Sample) -> Findings:
-        names = [each.path for each in (*findings.evidence, *findings.children)]
+        names = [each.path for each in findings.evidence] + [each.path for each in findings.children]
         scratch.collect(self._folder, names, sample.scratch, self._limits.scratch_mb * _MIB)
         findings.evidence = [replace(each, path=sample.scratch / each.path) for each in findings.evidence]
         findings.children = [replace(each, path=sample.scratch / each.path) for each in findings.children]

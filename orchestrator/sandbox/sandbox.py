@@ -82,8 +82,8 @@ class Sandbox:
         """Run a worker, by name or as ``module:attribute``, on a sample; returns however it ends.
 
         ``limits`` are the worker's own unless given. ``cancelled`` is asked several times a second; once
-        it says yes, the run and all it started are ended. Afterwards evidence and children are regular files in
-        ``sample.scratch``. Raises :class:`OSError` if the sample cannot be read.
+        it says yes, the run and all it started are ended. Afterwards evidence and children are regular
+        files in ``sample.scratch``. Raises :class:`OSError` if the sample cannot be read.
         """
         if self.level < self._minimum:
             message = f"this machine offers {self.level}, the setting asks for {self._minimum} or better"

@@ -1,6 +1,7 @@
 """A run's scratch folder as an untrusted tree: measured, copied from and removed without following links.
 
-Everything works on directory file descriptors, so that a link that appears between a look and a step leads nowhere.
+Everything works on directory file descriptors, so that a link that appears between a look and a step
+leads nowhere.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def disk_usage(folder: str | int) -> tuple[int, int]:
         while waiting and files <= MAX_FILES:
             here, depth = waiting.pop()
             try:
-                for name in os.listdir(here):
+                for name in os.listdir(here):  # noqa: PTH208 - a descriptor
                     files += 1
                     with contextlib.suppress(FileNotFoundError):
                         found = os.stat(name, dir_fd=here, follow_symlinks=False)

@@ -47,7 +47,8 @@ _PRIVILEGED = {
         *(58, 262, 161, 162),
     ),
 }
-#: io_uring (it goes round this filter), the new mount calls, pidfd_getfd, process_madvise: one number everywhere.
+#: The same number everywhere: io_uring (it goes round this filter), the new mount calls, pidfd_getfd,
+#: process_madvise.
 _PRIVILEGED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 440, 442)
 #: Memory that no limit of a process counts: memfd_create, shmget, msgget, semget, mq_open, memfd_secret.
 #: Refused with ENOSYS, upon which libraries take a file instead.

@@ -98,6 +98,6 @@ def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -
         shared_memory=processes.anonymous_memory(own),
     )
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    threads = len(os.listdir(f"/proc/{own}/task"))
+    threads = len(list(Path("/proc/self/task").iterdir()))
     control.send(json.dumps({"ready": True, "problems": problems, "threads": threads}).encode())
     Zygote(control, house).serve()

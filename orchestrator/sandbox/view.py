@@ -16,7 +16,8 @@ _SYSTEM = (
     *("/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf", "/etc/services"),
     "/sys/devices/system/cpu",
 )
-_CODE = (".py", ".so", ".pyc", ".zip", ".egg")
+_CODE = {".py", ".pyc", ".so", ".zip", ".egg"}
+_SITES = {"site-packages", "dist-packages"}
 
 #: The device files of a run.
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -29,57 +30,46 @@ def visible(import_path: Iterable[str], also: Iterable[str] = ()) -> list[str]:
     of an editable install, only modules and packages are shown: the settings, the database or other
     people's files may lie next to them.
     """
-    wanted = [*_SYSTEM, *also]
-    installation = {os.path.realpath(each) for each in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    wanted += [sys.prefix, sys.base_prefix, sys.exec_prefix]
-    for entry in import_path:
-        path = os.path.realpath(entry)
-        if not os.path.isdir(path) or _within(path, installation) or _is_site(path):
-            wanted.append(entry)
-        else:
-            wanted += _code_in(entry)
-    wanted += [os.path.realpath(each) for each in wanted]
-    present = sorted({os.path.abspath(each) for each in wanted if os.path.lexists(each)})
-    return [each for each in present if not _below_another(each, present)]
+    installation = [Path(each) for each in (sys.prefix, sys.base_prefix, sys.exec_prefix)]
+    wanted = [*map(Path, _SYSTEM), *map(Path, also), *installation]
+    resolved = [each.resolve() for each in installation]
+    for entry in map(Path, import_path):
+        whole = entry.name in _SITES or any(entry.resolve().is_relative_to(each) for each in resolved)
+        wanted += _code_in(entry) if entry.is_dir() and not whole else [entry]
+    wanted += [each.resolve() for each in wanted]
+    present = {each for each in wanted if os.path.lexists(each)}
+    return sorted(str(each) for each in present if not _below_another(each, present))
 
 
 def open_to_everybody(path: str) -> bool:
     """Whether a user without any rights of its own can reach and read this file or folder."""
-    resolved = Path(os.path.realpath(path))
+    resolved = Path(path).resolve()
     try:
-        folders = all(each.stat().st_mode & stat.S_IXOTH for each in resolved.parents)
-        return folders and bool(resolved.stat().st_mode & stat.S_IROTH)
+        reachable = all(each.stat().st_mode & stat.S_IXOTH for each in resolved.parents)
+        return reachable and bool(resolved.stat().st_mode & stat.S_IROTH)
     except OSError:
         return False
 
 
-def _within(path: str, folders: Iterable[str]) -> bool:
-    return any(os.path.commonpath([path, each]) == each for each in folders)
+def _below_another(path: Path, present: set[Path]) -> bool:
+    return any(each in present and not each.is_symlink() for each in path.parents)
 
 
-def _is_site(path: str) -> bool:
-    return os.path.basename(path) in {"site-packages", "dist-packages"}
-
-
-def _below_another(path: str, present: list[str]) -> bool:
-    return any(
-        path != each and path.startswith(each.rstrip("/") + "/") and not os.path.islink(each)
-        for each in present
-    )
-
-
-def _code_in(folder: str) -> list[str]:
+def _code_in(folder: Path) -> list[Path]:
     try:
-        entries = [each for each in os.scandir(folder) if not each.name.startswith(".")]
+        return [each for each in folder.iterdir() if _is_code(each)]
     except OSError:
         return []
-    return [each.path for each in entries if each.name.endswith(_CODE) or _is_package(each)]
 
 
-def _is_package(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_dir() or not entry.name.isidentifier():
-        return False
+def _is_code(path: Path) -> bool:
+    if not path.is_dir():
+        return path.suffix in _CODE
+    return path.name.isidentifier() and any(each.suffix in _CODE for each in _entries(path))
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        return any(name.endswith(".py") for name in os.listdir(entry.path))
+        return list(folder.iterdir())
     except OSError:
-        return False
+        return []

@@ -32,9 +32,11 @@ def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
         command += ["--unshare-user"]
     for capability in _CAPABILITIES:
         command += ["--cap-add", f"CAP_{capability}"]
-    for path in paths:
-        link = os.path.islink(path)
-        command += ["--symlink", os.readlink(path), path] if link else ["--ro-bind", path, path]
+    for path in map(Path, paths):
+        if path.is_symlink():
+            command += ["--symlink", str(path.readlink()), str(path)]
+        else:
+            command += ["--ro-bind", str(path), str(path)]
     command += ["--proc", "/proc", "--dev", "/dev"]
     for folder in _FOLDERS:
         command += ["--dir", folder]
@@ -47,9 +49,9 @@ def build(paths: Iterable[str]) -> None:
     Raises :class:`OSError` where the kernel or a surrounding container forbids it. ``/proc`` is still to
     be mounted, by that child: see :func:`mount_proc`.
     """
-    shown = [
-        (path, os.readlink(path) if os.path.islink(path) else "", os.path.realpath(path)) for path in paths
-    ]
+    shown = list(map(Path, paths))
+    links = {path: path.readlink() for path in shown if path.is_symlink()}
+    sources = {path: path.resolve() for path in shown}
     _separate()
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     linux.mount("assay", _STAGE, "tmpfs", linux.MS_NOSUID, "mode=755")
@@ -57,15 +59,15 @@ def build(paths: Iterable[str]) -> None:
     Path(_STAGE, "old").mkdir()
     linux.pivot_root(_STAGE, f"{_STAGE}/old")
     linux.mount("/new", "/new", None, linux.MS_BIND)
-    for path, link, source in shown:
-        if link:
-            _parent_of(path).joinpath(os.path.basename(path)).symlink_to(link)
+    for path in shown:
+        if path in links:
+            _inside(path).symlink_to(links[path])
         else:
-            _bind(source, path)
+            _bind(sources[path], path)
     for folder in _FOLDERS:
         Path("/new" + folder).mkdir(parents=True, exist_ok=True)
     for device in DEVICES:
-        _bind(device, device)
+        _bind(Path(device), Path(device))
     Path("/new/dev/fd").symlink_to("/proc/self/fd")
     os.chdir("/new")
     linux.pivot_root(".", "." + _STAGE)
@@ -97,16 +99,16 @@ def _separate() -> None:
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
 
 
-def _parent_of(path: str) -> Path:
-    parent = Path("/new" + path).parent
-    parent.mkdir(parents=True, exist_ok=True)
-    return parent
+def _inside(path: Path) -> Path:
+    target = Path(f"/new{path}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
 
 
-def _bind(source: str, path: str) -> None:
-    target = _parent_of(path) / os.path.basename(path)
-    if os.path.isdir("/old" + source):
+def _bind(source: Path, path: Path) -> None:
+    behind, target = Path(f"/old{source}"), _inside(path)
+    if behind.is_dir():
         target.mkdir(exist_ok=True)
     else:
         target.touch()
-    linux.mount("/old" + source, str(target), None, linux.MS_BIND | linux.MS_REC)
+    linux.mount(str(behind), str(target), None, linux.MS_BIND | linux.MS_REC)

@@ -152,7 +152,7 @@ def _plain(value: Any) -> Any:
 
 
 def _relative(path: str, scratch: Path) -> str:
-    relative = os.path.relpath(os.path.join(scratch, path), scratch)
+    relative = os.path.relpath(scratch / path, scratch)
     if relative.split("/")[0] in {"..", "."}:
         raise ValueError(f"{path!r} does not lie in the scratch folder")
     return relative

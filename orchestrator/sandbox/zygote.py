@@ -128,7 +128,7 @@ class Zygote:
 
     def _scratch_is_full(self, run: _Run) -> bool:
         with contextlib.suppress(OSError):
-            size, files = scratch.disk_usage(os.path.join(self._house.base, run.name, "scratch"))
+            size, files = scratch.disk_usage(f"{self._house.base}/{run.name}/scratch")
             return size > run.limits.scratch_mb * _MIB or files > scratch.MAX_FILES
         return False
 
