@@ -67,7 +67,9 @@ Reference = Annotated[str, BeforeValidator(_reference)]
 Sha256Path = Annotated[str, Path(pattern=SHA256), AfterValidator(str.lower)]
 Limit = Annotated[int, Query(ge=0, description="0: all, up to the system's maximum")]
 Offset = Annotated[int, Query(ge=0)]
-SortBy = Annotated[list[str], Query(description="sort keys in order; a leading - sorts downwards")]
+SortBy = Annotated[
+    list[str], Query(alias="sortBy", description="sort keys in order; a leading - sorts downwards")
+]
 Ids = Annotated[list[UUID], BeforeValidator(as_list)]
 References = Annotated[list[Reference], BeforeValidator(as_list)]
 Strings = Annotated[list[str], BeforeValidator(as_list)]

@@ -15,6 +15,8 @@ from orchestrator.errors import Refused
 class Actor(StrEnum):
     """Who moves a job task."""
 
+    #: The planner, when the job is made.
+    planner = "planner"
     #: Celery's signals, through the recorder.
     recorder = "recorder"
     #: A client with an analyzer's key.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.domain.messages import Dispatch
@@ -18,3 +19,7 @@ class Application:
     begin: Begin
     blobs: Blobs
     dispatch: Dispatch
+    #: Raises :class:`~orchestrator.errors.Unavailable` where the broker cannot be reached.
+    check_broker: Callable[[], None]
+    #: Sends what is left to send, and lets go of every connection.
+    close: Callable[[], None]

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
 from orchestrator.errors import NotFound, Unavailable
@@ -51,7 +51,7 @@ class Spool:
         ]
         self.size = 0
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -205,10 +205,7 @@ class S3Blobs(Blobs):
         facts = spool.finish()
         if not self.exists(facts.sha256):
             with _away():
-                try:
-                    obstore.put(self._store, self._key(facts.sha256), spool.path)
-                except AlreadyExistsError:
-                    pass
+                obstore.put(self._store, self._key(facts.sha256), spool.path)
         return facts
 
     def open(self, sha256: str) -> Iterator[bytes]:
@@ -256,7 +253,7 @@ def _away(sha256: str | None = None) -> Iterator[None]:
         if sha256 is None:
             raise NotFoundError(str(error)) from error
         raise NotFound("blob", sha256) from None
-    except obstore.exceptions.BaseError as error:
+    except BaseError as error:
         raise Unavailable("the blob store cannot serve now") from error
 
 

@@ -28,7 +28,7 @@ def order(
 
 def paged(
     session: Session,
-    statement: Select[tuple[T]],
+    statement: Select[T],
     page: Page,
     columns: Mapping[str, Any],
     tie_break: ColumnElement[Any] | Any,

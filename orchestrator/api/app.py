@@ -1,0 +1,51 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from orchestrator.api import problems
+from orchestrator.api.middleware import BodyLimit, TrailingSlash
+from orchestrator.api.routes import ROUTERS
+from orchestrator.api.security import Keys
+from orchestrator.services.application import Application
+
+DESCRIPTION = """Submit samples, follow their jobs, read what the analysis workers found.
+
+The API is that of Argus SampleDB v2; the official client `argus-api` works against it unmodified.
+Authenticate with the header `Argus-API-Key`.
+"""
+
+
+def make_app(application: Application) -> FastAPI:
+    """The API over the given stores."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(application.close)
+
+    app = FastAPI(
+        title="Assay",
+        description=DESCRIPTION,
+        version="2",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.application = application
+    app.state.keys = Keys(application.begin)
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    settings = application.settings
+    app.add_middleware(
+        BodyLimit,
+        default=settings.max_json_size,
+        raw=max(settings.max_sample_size, settings.max_evidence_size),
+    )
+    app.add_middleware(TrailingSlash)
+    return app

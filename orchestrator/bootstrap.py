@@ -1,0 +1,61 @@
+"""Wires the parts together; only process entries import it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from orchestrator.api.app import make_app
+from orchestrator.broker.dispatch import Publisher
+from orchestrator.services import access
+from orchestrator.services.application import Application
+from orchestrator.settings import Settings
+from orchestrator.store import migrations
+from orchestrator.store.blobs import open_blobs
+from orchestrator.store.engine import make_engine
+from orchestrator.store.unit_of_work import UnitOfWork
+
+
+def make_application(settings: Settings) -> Application:
+    """The parts that a serving process has at hand. Call it in the process that uses them, after any fork."""
+    engine = make_engine(settings.database)
+    begin = partial(UnitOfWork, engine)
+    publisher = Publisher(settings, begin)
+
+    def close() -> None:
+        publisher.close()
+        engine.dispose()
+
+    return Application(
+        settings=settings,
+        begin=begin,
+        blobs=open_blobs(settings),
+        dispatch=publisher,
+        check_broker=publisher.check,
+        close=close,
+    )
+
+
+def api(settings: Settings) -> FastAPI:
+    """The ASGI application of an API process."""
+    return make_app(make_application(settings))
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the store to the newest schema."""
+    engine = make_engine(settings.database)
+    try:
+        migrations.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def first_start(settings: Settings) -> str | None:
+    """Make what the very first start needs; the administrator's key then, None ever after."""
+    engine = make_engine(settings.database)
+    try:
+        with UnitOfWork(engine) as uow:
+            return access.first_start(uow)
+    finally:
+        engine.dispose()
