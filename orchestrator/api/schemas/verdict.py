@@ -53,7 +53,7 @@ class VerdictAnalysisInfo(Wire):
 class VerdictResponse(Wire):
     """A judgement over a sample. Of the row, ``user`` must be loaded."""
 
-    sample_sha256: str = Field(alias="sampleSha256")
+    sample_sha256: str
     score: int
     status_override: str | None
     comment: str | None

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from orchestrator.domain.ids import new_id
 from orchestrator.domain.vocabulary import StatusOverride, Tlp
 from orchestrator.store.tables.access import Customer, Subject
 from orchestrator.store.tables.base import Base, Json, Searchable, values
+from orchestrator.store.tables.jobs import Job
 
 
 class Analysis(Searchable, Base):
@@ -53,6 +54,9 @@ class Analysis(Searchable, Base):
 
     customer: Mapped[Customer] = relationship(lazy="raise")
     user: Mapped[Subject] = relationship(lazy="raise")
+    job: Mapped[Job | None] = relationship(
+        primaryjoin=lambda: foreign(Analysis.job_id) == Job.id, viewonly=True, lazy="raise"
+    )
 
 
 class Evidence(Base):
@@ -78,7 +82,15 @@ class Verdict(Searchable, Base):
     """A judgement over a sample: the engine's when a job ends, or a person's (contract section 8)."""
 
     __tablename__ = "verdict"
-    __table_args__ = (Index("ix_verdict_sample_sha256_created_at", "sample_sha256", "created_at"),)
+    __table_args__ = (
+        Index("ix_verdict_sample_sha256_created_at", "sample_sha256", "created_at"),
+        Index(
+            "ix_verdict_sample_sha256_manual",
+            "sample_sha256",
+            postgresql_where=text("manual"),
+            sqlite_where=text("manual = 1"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))
@@ -96,3 +108,6 @@ class Verdict(Searchable, Base):
     created_at: Mapped[datetime]
 
     user: Mapped[Subject | None] = relationship(lazy="raise")
+    job: Mapped[Job | None] = relationship(
+        primaryjoin=lambda: foreign(Verdict.job_id) == Job.id, viewonly=True, lazy="joined"
+    )
