@@ -31,10 +31,10 @@ def main(arguments: str) -> None:
     control = socket.socket(fileno=told["control"])
     try:
         _serve(told, control)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent wants to know
+    except Exception as error:
         with contextlib.suppress(OSError):
             control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
-        sys.exit(1)
+        raise
 
 
 def _serve(told: dict[str, Any], control: socket.socket) -> None:
@@ -45,7 +45,7 @@ def _serve(told: dict[str, Any], control: socket.socket) -> None:
         return
     signal.signal(signal.SIGTERM, _leave)
     if level.walled:
-        wall.build(told["readable"])
+        wall.separate()
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     process = os.fork()
@@ -54,7 +54,7 @@ def _serve(told: dict[str, Any], control: socket.socket) -> None:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(told["life"])
         if level.walled:
-            wall.mount_proc()
+            wall.build(told["readable"])
         else:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         _become_zygote(told, control, level)

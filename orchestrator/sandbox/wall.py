@@ -8,6 +8,7 @@ empty folders for a run's own mounts.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,22 +38,40 @@ def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
             command += ["--symlink", str(path.readlink()), str(path)]
         else:
             command += ["--ro-bind", str(path), str(path)]
-    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--proc", "/proc", "--symlink", "/proc/self/fd", "/dev/fd"]
+    # not --dev: for its terminals bwrap nests a second user namespace, which may not re-enter the first one's
+    for device in DEVICES:
+        command += ["--dev-bind", device, device]
     for folder in _FOLDERS:
         command += ["--dir", folder]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
 
 
-def build(paths: Iterable[str]) -> None:
-    """Put this process behind a wall of its own. Its next child is the first process there.
+def separate() -> None:
+    """Give this process namespaces of its own; its next child is the first process in them.
 
-    Raises :class:`OSError` where the kernel or a surrounding container forbids it. ``/proc`` is still to
-    be mounted, by that child: see :func:`mount_proc`.
+    Raises :class:`OSError` where the kernel or a surrounding container forbids it.
+    """
+    user, group = os.geteuid(), os.getegid()
+    kinds = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+    if user == 0:
+        with contextlib.suppress(PermissionError):
+            linux.unshare(kinds)
+            return
+    linux.unshare(kinds | linux.CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def build(paths: Iterable[str]) -> None:
+    """Swap the file system for one that holds only these paths; for the first process after a separation.
+
+    Raises :class:`OSError` where the kernel or a surrounding container forbids it.
     """
     shown = list(map(Path, paths))
     links = {path: path.readlink() for path in shown if path.is_symlink()}
     sources = {path: path.resolve() for path in shown}
-    _separate()
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     linux.mount("assay", _STAGE, "tmpfs", linux.MS_NOSUID, "mode=755")
     Path(_STAGE, "new").mkdir()
@@ -69,6 +88,8 @@ def build(paths: Iterable[str]) -> None:
     for device in DEVICES:
         _bind(Path(device), Path(device))
     Path("/new/dev/fd").symlink_to("/proc/self/fd")
+    # before the old root goes: an ordinary user may mount this only where another one is in sight
+    mount_proc("/new")
     os.chdir("/new")
     linux.pivot_root(".", "." + _STAGE)
     linux.unmount(_STAGE)
@@ -76,27 +97,10 @@ def build(paths: Iterable[str]) -> None:
     linux.make_readonly("/", recursive=True)
 
 
-def mount_proc() -> None:
+def mount_proc(root: str = "") -> None:
     """Show the processes of this process's own PID namespace, and no others, in ``/proc``."""
     flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("proc", "/proc", "proc", flags)
-
-
-def _separate() -> None:
-    user, group = os.geteuid(), os.getegid()
-    kinds = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
-    if user == 0:
-        try:
-            linux.unshare(kinds)
-        except OSError:
-            linux.unshare(kinds | linux.CLONE_NEWUSER)
-        else:
-            return
-    else:
-        linux.unshare(kinds | linux.CLONE_NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    linux.mount("proc", f"{root}/proc", "proc", flags)
 
 
 def _inside(path: Path) -> Path:
