@@ -1,0 +1,96 @@
+"""The default policy, and what it and its rules select for a job (contract section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from orchestrator.domain.caller import Caller
+from orchestrator.domain.clock import now
+from orchestrator.domain.policy import DefaultPolicy, Facts, evaluate, parse_options, parse_rule
+from orchestrator.errors import Invalid
+from orchestrator.services import workers as registry
+from orchestrator.store import policies as store
+from orchestrator.store import workers as worker_store
+from orchestrator.store.tables import Policy, RegisteredWorker
+from orchestrator.store.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The live workers of a job, in order, and its options."""
+
+    workers: list[RegisteredWorker]
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """The policy with its workers resolved; deleted ones are left out."""
+
+    policy: Policy
+    workers: Sequence[RegisteredWorker]
+
+
+def select(
+    uow: UnitOfWork, *, customer_id: int, meta_data: Mapping[str, str], type_: str, super_type: str
+) -> Selected:
+    """What a job of this customer over a sample of this classification gets; empty texts: not classified.
+
+    A worker that was deleted drops out. Until an administrator names workers, every live worker that
+    Celery serves is in the default policy.
+    """
+    stored = store.policy_parts(uow.session)
+    if stored.workers is None:
+        chosen = [worker.id for worker in worker_store.live_served(uow.session)]
+    else:
+        chosen = [UUID(each) for each in stored.workers]
+    rules = [parse_rule(rule.match, rule.action) for rule in store.live_rules(uow.session)]
+    facts = Facts(customer_id, meta_data, type_, super_type)
+    selection = evaluate(DefaultPolicy(chosen, parse_options(stored.options)), rules, facts)
+    live = worker_store.live_by_id(uow.session, selection.workers)
+    return Selected([live[each] for each in selection.workers if each in live], selection.options)
+
+
+def get_policy(uow: UnitOfWork) -> PolicyView:
+    """The default policy, which always exists."""
+    return _view(uow, store.get_policy(uow.session))
+
+
+def update_policy(
+    uow: UnitOfWork,
+    caller: Caller,
+    *,
+    workers: Sequence[str] | None = None,
+    options: Sequence[tuple[str, str]] | None = None,
+) -> PolicyView:
+    """Replace the workers (by id or short name), the options, or both; what is None stays."""
+    policy = store.lock_policy(uow.session)
+    if workers is not None:
+        if not workers:
+            raise Invalid("workers", "the default policy has at least one worker")
+        policy.workers = registry.ids_of(uow, workers, "workers")
+    if options is not None:
+        policy.options = listed(options, "options")
+    policy.updated_at, policy.updated_by_id = now(), caller.user_id
+    uow.flush()
+    uow.session.refresh(policy)
+    view = _view(uow, policy)
+    uow.commit()
+    return view
+
+
+def listed(options: Sequence[tuple[str, str]], field: str) -> list[dict[str, str]]:
+    """Options as they are kept; a key that comes twice is :class:`Invalid`."""
+    if len({key for key, _ in options}) < len(options):
+        raise Invalid(field, "each key may be given once")
+    return [{"key": key, "value": value} for key, value in options]
+
+
+def _view(uow: UnitOfWork, policy: Policy) -> PolicyView:
+    if policy.workers is None:
+        return PolicyView(policy, worker_store.live_served(uow.session))
+    ids = [UUID(each) for each in policy.workers]
+    live = worker_store.live_by_id(uow.session, ids)
+    return PolicyView(policy, [live[each] for each in ids if each in live])
