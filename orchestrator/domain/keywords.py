@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 #: How much of a row's text can be searched, in bytes of UTF-8.
 MAX_TEXT = 100_000
@@ -10,39 +10,52 @@ MAX_TEXT = 100_000
 #: The character that makes a wildcard literal; PostgreSQL's own default.
 ESCAPE = "\\"
 
-_SEPARATOR = "\n"
+#: What stands between two parts of a row's text, so that one of them can be looked into alone.
+SECTION = "\x1f"
+
+_LINE = "\n"
+_NO_TEXT = str.maketrans(dict.fromkeys(("\x00", SECTION), ""))
 _ESCAPES = str.maketrans({each: ESCAPE + each for each in (ESCAPE, "%", "_")})
 
 
 def fold(text: str) -> str:
-    """Text as it is compared: without case, NUL, or what UTF-8 cannot hold.
+    """Text as it is compared: without case, NUL, the section mark, or what UTF-8 cannot hold.
 
     Case folding, unlike lower case, looks at no neighbours: a part of a text folds as the text does.
     """
-    return text.replace("\x00", "").encode(errors="ignore").decode().casefold()
+    return text.translate(_NO_TEXT).encode(errors="ignore").decode().casefold()
 
 
 def text_of(*parts: object) -> str:
-    """What keyword search may find of these values: one line each, folded, at most ``MAX_TEXT`` bytes.
+    """What keyword search may find: a section for each part, folded, at most ``MAX_TEXT`` bytes.
 
-    Of mappings and sequences, however deep, the values count; None does not, nor does a key.
+    Of mappings and sequences, however deep, the values count, one line each; None does not, nor does a
+    key. The longest part belongs last: what is over the limit is cut off.
     """
-    words: list[str] = []
+    sections: list[str] = []
     size = 0
-    waiting = [iter(parts)]
-    while waiting and size <= MAX_TEXT:
-        part = next(waiting[-1], waiting)
-        if part is waiting:
+    for part in parts:
+        section = _LINE.join(_words(part, MAX_TEXT - size))
+        size += len(section) + 1
+        sections.append(section)
+    return SECTION.join(sections).encode()[:MAX_TEXT].decode(errors="ignore")
+
+
+def _words(part: object, room: int) -> Iterator[str]:
+    """The folded values in a part, until they fill the room."""
+    waiting = [iter((part,))]
+    while waiting and room > 0:
+        value = next(waiting[-1], waiting)
+        if value is waiting:
             waiting.pop()
-        elif isinstance(part, Mapping):
-            waiting.append(iter(part.values()))
-        elif isinstance(part, list | tuple | set | frozenset):
-            waiting.append(iter(part))
-        elif part is not None:
-            word = fold(_spell(part))
-            size += len(word) + 1
-            words.append(word)
-    return _SEPARATOR.join(words).encode()[:MAX_TEXT].decode(errors="ignore")
+        elif isinstance(value, Mapping):
+            waiting.append(iter(value.values()))
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting.append(iter(value))
+        elif value is not None:
+            word = fold(_spell(value))
+            room -= len(word) + 1
+            yield word
 
 
 def _spell(value: object) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.keywords import ESCAPE, MAX_TEXT, fold, pattern, text_of
+from orchestrator.domain.keywords import ESCAPE, MAX_TEXT, SECTION, fold, pattern, text_of
 from orchestrator.domain.vocabulary import Tlp
 
 JSON = st.recursive(
@@ -19,11 +19,23 @@ JSON = st.recursive(
 )
 
 
-def test_text_has_one_folded_line_per_value() -> None:
+def test_text_has_a_section_per_part_and_a_line_per_value() -> None:
     """Values of every kind are spelled as the wire spells them."""
     uuid = UUID(int=5)
-    found = text_of("Invoice.EXE", Tlp.amber, None, 7, True, uuid, {"Key": ["Deep", {"er": "Value"}]}, ())
-    assert found.split("\n") == ["invoice.exe", "amber", "7", "true", str(uuid), "deep", "value"]
+    found = text_of("Invoice.EXE", Tlp.amber, None, [7, True, uuid], {"Key": ["Deep", {"er": "Value"}]}, ())
+    assert found.split(SECTION) == ["invoice.exe", "amber", "", f"7\ntrue\n{uuid}", "deep\nvalue", ""]
+
+
+def test_no_value_can_pretend_to_be_another_section() -> None:
+    """The mark between sections never comes from a value."""
+    assert text_of(f"a{SECTION}b", "c").split(SECTION) == ["ab", "c"]
+
+
+def test_what_is_too_long_costs_only_what_follows() -> None:
+    """Earlier sections stay whole."""
+    sections = text_of("name", "x" * (2 * MAX_TEXT), "lost").split(SECTION)
+    assert sections[0] == "name"
+    assert "lost" not in sections
 
 
 def test_keys_are_not_searched() -> None:
@@ -41,7 +53,7 @@ def test_text_is_bounded_in_bytes_and_stays_whole_characters(whole: str) -> None
 
 def test_text_of_many_parts_is_bounded() -> None:
     """Many small values are bounded like one large one."""
-    assert len(text_of([["abc"] * 1000] * 1000).encode()) == MAX_TEXT
+    assert MAX_TEXT - 4 < len(text_of([["abc"] * 1000] * 1000).encode()) <= MAX_TEXT
 
 
 def test_deep_nesting_is_no_danger() -> None:
@@ -54,7 +66,7 @@ def test_deep_nesting_is_no_danger() -> None:
 
 def test_nul_and_lone_surrogates_are_left_out() -> None:
     """Neither database takes them."""
-    assert text_of("a\x00b", "c\ud800d") == "ab\ncd"
+    assert text_of("a\x00b", "c\ud800d") == f"ab{SECTION}cd"
 
 
 @pytest.mark.parametrize(
