@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import lief
-from pydantic import BaseModel
 
-from workers._text import Text, clean, clip
+from workers._lief import text
+from workers._text import clean, clip
+from workers._traits import PACKED, Trait
 
-#: Structure alone never says more than this.
-MAX_SCORE = 60
-
-_PACKED_ENTROPY = 7.2
 _FEW_IMPORTS = 5
 _RIGHTS = lief.PE.Section.CHARACTERISTICS
 _PACKERS = {
@@ -60,19 +57,6 @@ _CAPABILITIES = (
 )
 
 
-class Trait(BaseModel):
-    """One thing noticed: ``weight`` is what it adds to the score, ``detail`` where it was seen."""
-
-    name: str
-    weight: int
-    detail: Text
-
-
-def total(traits: Iterable[Trait]) -> int:
-    """The score that the traits make together; each name counts once, however often it was seen."""
-    return min(sum({trait.name: trait.weight for trait in traits}.values()), MAX_SCORE)
-
-
 def name_of(section: lief.PE.Section) -> str:
     """The section's name, whatever bytes it is made of."""
     return clean(bytes(section.fullname).rstrip(b"\0"))
@@ -92,7 +76,7 @@ def oddities(binary: lief.PE.Binary) -> list[Trait]:
 
 def capabilities(binary: lief.PE.Binary) -> list[Trait]:
     """What the imported functions, taken together, make possible."""
-    imported = {entry.name for each in binary.imports for entry in each.entries if not entry.is_ordinal}
+    imported = _imported(binary)
     found = (
         (name, weight, functions & imported, needed) for name, needed, weight, functions in _CAPABILITIES
     )
@@ -112,7 +96,7 @@ def _of_sections(binary: lief.PE.Binary) -> Iterator[Trait]:
         name, allowed = name_of(section), rights(section)
         if allowed.endswith("wx"):
             yield Trait(name="section-writable-executable", weight=10, detail=name)
-        if "x" in allowed and section.entropy > _PACKED_ENTROPY:
+        if "x" in allowed and section.entropy > PACKED:
             yield Trait(name="section-packed", weight=15, detail=f"{name}: entropy {section.entropy:.2f}")
         if "x" in allowed and not section.sizeof_raw_data and section.virtual_size:
             yield Trait(name="section-filled-at-run-time", weight=10, detail=name)
@@ -133,10 +117,15 @@ def _extent(section: lief.PE.Section) -> int:
     return max(int(section.virtual_size), int(section.sizeof_raw_data))
 
 
+def _imported(binary: lief.PE.Binary) -> set[str]:
+    entries = (entry for each in binary.imports for entry in each.entries)
+    return {text(entry, "name") for entry in entries if not entry.is_ordinal}
+
+
 def _of_imports(binary: lief.PE.Binary) -> Iterator[Trait]:
-    names = {entry.name for each in binary.imports for entry in each.entries if not entry.is_ordinal}
+    names = _imported(binary)
     if {"LoadLibraryA", "GetProcAddress"} <= names and len(names) <= _FEW_IMPORTS:
-        yield Trait(name="imports-hidden", weight=20, detail=", ".join(sorted(map(clean, names))))
+        yield Trait(name="imports-hidden", weight=20, detail=", ".join(sorted(names)))
 
 
 def _of_headers(binary: lief.PE.Binary) -> Iterator[Trait]:

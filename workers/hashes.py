@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 import tlsh
 from pydantic import BaseModel
 
-from orchestrator.worker import Fact, Findings, Sample, analysis_worker
+from orchestrator.worker import Fact, Findings, Limits, Sample, analysis_worker
+from workers._traits import entropy
 
 _ALGORITHMS = ("md5", "sha1", "sha256", "sha512", "sha3_256")
 _BLOCK = 1 << 20
@@ -32,7 +32,9 @@ class Hashes(BaseModel):
     size: int
 
 
-@analysis_worker("hashes", version="1.0", result=Hashes, preload=("tlsh",))
+@analysis_worker(
+    "hashes", version="1.0", result=Hashes, limits=Limits(seconds=180, cpu_seconds=180), preload=("tlsh",)
+)
 def hashes(sample: Sample) -> Findings:
     """Cryptographic and similarity hashes, and the entropy of the whole file.
 
@@ -48,16 +50,10 @@ def hashes(sample: Sample) -> Findings:
         crc = zlib.crc32(block, crc)
         size += len(block)
     values = {name: digest.hexdigest() for name, digest in zip(_ALGORITHMS, digests, strict=True)}
-    fuzzy, bits = _tlsh(similarity), round(entropy(histogram), 4)
+    fuzzy, bits = _tlsh(similarity), entropy(histogram)
     result = Hashes(**values, crc32=f"{crc:08x}", tlsh=fuzzy, entropy=bits, size=size)
     facts = [Fact("entropy", str(bits))] + ([Fact("tlsh", fuzzy)] if fuzzy else [])
     return Findings(result=result, facts=facts)
-
-
-def entropy(histogram: Counter[int]) -> float:
-    """Shannon entropy in bits per byte of a byte histogram."""
-    total = histogram.total()
-    return -sum(n / total * math.log2(n / total) for n in histogram.values() if n) + 0.0
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +11,7 @@ import lief
 from pydantic import BaseModel
 
 from orchestrator.worker import (
-    NO_FINDINGS,
     Child,
-    Detection,
     Fact,
     Findings,
     Sample,
@@ -24,17 +20,18 @@ from orchestrator.worker import (
 )
 from workers import _pe_traits
 from workers._dotnet import DotNet, read_dotnet
-from workers._text import Text, clean, clip
+from workers._lief import label, text, texts
+from workers._text import Text, clip
+from workers._traits import Trait, detections, entropy, score
 
 _LIBRARY_LIMIT, _FUNCTION_LIMIT, _SECTION_LIMIT, _RESOURCE_LIMIT, _EXPORT_LIMIT = 200, 500, 100, 200, 500
 _CHILD_LIMIT = 20
+_STRUCTURE_LIMIT = 60
 _RESOURCE_DEPTH = 4
 _CLR = lief.PE.DataDirectory.TYPES.CLR_RUNTIME_HEADER
 
 #: How a payload begins that is worth an analysis of its own.
 _PAYLOADS = (b"MZ", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"MSCF", b"%PDF-", b"\xd0\xcf\x11\xe0")
-
-lief.logging.disable()
 
 
 class Section(BaseModel):
@@ -94,8 +91,8 @@ class Pe(BaseModel):
     overlay_entropy: float
     signatures: list[Signature]
     dotnet: DotNet | None
-    oddities: list[_pe_traits.Trait]
-    capabilities: list[_pe_traits.Trait]
+    oddities: list[Trait]
+    capabilities: list[Trait]
 
 
 @analysis_worker("pe", version="1.0", accepts={"pe"}, result=Pe, preload=("lief", "dnfile"))
@@ -112,9 +109,9 @@ def pe(sample: Sample) -> Findings:
     with warnings.catch_warnings(category=RuntimeWarning, action="ignore"):  # numbers without a name
         result = _result(sample, binary, oddities, capabilities)
     return Findings(
-        score=_pe_traits.total([*oddities, *capabilities]) or NO_FINDINGS,
+        score=score([*oddities, *capabilities], _STRUCTURE_LIMIT),
         result=result,
-        detections=[Detection(name) for name in dict.fromkeys(t.name for t in oddities if t.weight)],
+        detections=detections(oddities),
         tags=[Tag("behaviour", trait.name) for trait in capabilities],
         facts=[Fact("imphash", result.imphash)] if result.imphash else [],
         children=list(_children(sample, binary)),
@@ -124,36 +121,32 @@ def pe(sample: Sample) -> Findings:
 def _result(
     sample: Sample,
     binary: lief.PE.Binary,
-    oddities: list[_pe_traits.Trait],
-    capabilities: list[_pe_traits.Trait],
+    oddities: list[Trait],
+    capabilities: list[Trait],
 ) -> Pe:
     return Pe(
-        machine=_name(binary.header.machine),
-        subsystem=_name(binary.optional_header.subsystem),
+        machine=label(binary.header.machine),
+        subsystem=label(binary.optional_header.subsystem),
         library=binary.header.has_characteristic(lief.PE.Header.CHARACTERISTICS.DLL),
         compiled=datetime.fromtimestamp(binary.header.time_date_stamps, UTC).isoformat(),
         entry_point=binary.optional_header.addressof_entrypoint,
         image_base=binary.optional_header.imagebase,
         imphash=lief.PE.get_imphash(binary, lief.PE.IMPHASH_MODE.PEFILE),
         authentihash=binary.authentihash_sha256.hex(),
-        pdb=binary.codeview_pdb.filename if binary.codeview_pdb else "",
+        pdb=text(binary.codeview_pdb, "filename") if binary.codeview_pdb else "",
         sections=[_section(section) for section in clip(binary.sections, _SECTION_LIMIT)],
         imports=[_import(each) for each in clip(binary.imports, _LIBRARY_LIMIT)],
-        exports=clip((function.name for function in binary.exported_functions), _EXPORT_LIMIT),
+        exports=clip(texts(binary.exported_functions), _EXPORT_LIMIT),
         resources=clip((resource for resource, _ in _resources(binary)), _RESOURCE_LIMIT),
         version_info=_version_info(binary),
         overlay_offset=binary.overlay_offset,
         overlay_size=binary.overlay.nbytes,
-        overlay_entropy=_entropy(binary.overlay),
+        overlay_entropy=entropy(binary.overlay),
         signatures=list(_signatures(binary)),
         dotnet=read_dotnet(sample.path, sample.size) if _is_dotnet(binary) else None,
         oddities=oddities,
         capabilities=capabilities,
     )
-
-
-def _name(member: Any) -> str:
-    return str(getattr(member, "name", member)).lower()
 
 
 def _is_dotnet(binary: lief.PE.Binary) -> bool:
@@ -173,8 +166,8 @@ def _section(section: lief.PE.Section) -> Section:
 
 
 def _import(each: lief.PE.Import) -> Import:
-    names = (f"#{entry.ordinal}" if entry.is_ordinal else entry.name for entry in each.entries)
-    return Import(library=each.name, functions=clip(names, _FUNCTION_LIMIT))
+    names = (f"#{entry.ordinal}" if entry.is_ordinal else text(entry, "name") for entry in each.entries)
+    return Import(library=text(each, "name"), functions=clip(names, _FUNCTION_LIMIT))
 
 
 def _resources(binary: lief.PE.Binary) -> Iterator[tuple[Resource, bytes]]:
@@ -185,7 +178,7 @@ def _resources(binary: lief.PE.Binary) -> Iterator[tuple[Resource, bytes]]:
     while waiting:
         node, place = waiting.pop()
         for child in node.childs:
-            path = (*place, clean(child.name if child.has_name else _label(child.id, place)))
+            path = (*place, text(child, "name") if child.has_name else _type_of(child.id, place))
             if child.is_data:
                 type_, name, language = (*path, "", "", "")[:3]
                 content = bytes(child.content)
@@ -194,7 +187,7 @@ def _resources(binary: lief.PE.Binary) -> Iterator[tuple[Resource, bytes]]:
                 waiting.append((child, path))
 
 
-def _label(number: int, place: tuple[str, ...]) -> str:
+def _type_of(number: int, place: tuple[str, ...]) -> str:
     if place:
         return str(number)
     try:
@@ -210,7 +203,7 @@ def _version_info(binary: lief.PE.Binary) -> dict[str, str]:
     infos = (version.string_file_info for version in manager.version)
     tables = (table for info in infos if info for table in info.children)
     # Copied at once: an entry of lief's does not outlive the table that it was read from.
-    entries = ((clean(entry.key, 100), clean(entry.value)) for table in tables for entry in table.entries)
+    entries = ((text(entry, "key"), text(entry, "value")) for table in tables for entry in table.entries)
     return dict(clip(entries, 50))
 
 
@@ -219,24 +212,18 @@ def _signatures(binary: lief.PE.Binary) -> Iterator[Signature]:
         for signer in clip(signature.signers, 5):
             certificate = signer.cert
             yield Signature(
-                signer=certificate.subject if certificate else "",
-                issuer=signer.issuer,
+                signer=text(certificate, "subject") if certificate else "",
+                issuer=text(signer, "issuer"),
                 serial=bytes(signer.serial_number).hex(),
                 valid_from=_date(certificate.valid_from) if certificate else "",
                 valid_to=_date(certificate.valid_to) if certificate else "",
-                digest=_name(signer.digest_algorithm),
-                verification=_name(binary.verify_signature(signature)),
+                digest=label(signer.digest_algorithm),
+                verification=label(binary.verify_signature(signature)),
             )
 
 
 def _date(parts: list[int]) -> str:
     return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*parts)
-
-
-def _entropy(content: memoryview) -> float:
-    histogram = Counter(content)
-    total = histogram.total()
-    return round(-sum(n / total * math.log2(n / total) for n in histogram.values()) + 0.0, 3)
 
 
 def _children(sample: Sample, binary: lief.PE.Binary) -> Iterator[Child]:
