@@ -145,6 +145,10 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(analyzer: Api, admin: Api) -> World:
+    return build_world(analyzer, admin)
+
+
+def build_world(analyzer: Api, admin: Api) -> World:
     word = unique("world")
     first = analyzer.submit(fileName=word, metaData={"word": word})
     for number in range(2):

@@ -15,9 +15,11 @@ UNKNOWN = str(uuid.uuid4())
 
 def test_a_list_echoes_its_paging(viewer: Api, world: World) -> None:
     """`limit` and `offset` come back, `count` is the total and `size` what is in `data`."""
+    total = viewer.job.search_jobs(sampleSha256=[world.sample.sha256], limit=0)["size"]
     answer = viewer.job.search_jobs(sampleSha256=[world.sample.sha256], limit=2, offset=1)
     assert (answer["responseCode"], answer["limit"], answer["offset"]) == (200, 2, 1)
-    assert (answer["count"], answer["size"]) == (len(world.jobs), 2)
+    assert (answer["count"], answer["size"]) == (total, 2)
+    assert total >= len(world.jobs)
     assert len(answer["data"]) == 2
     assert answer["metaData"] == {}
     assert answer["messages"] == []
