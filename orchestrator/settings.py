@@ -90,6 +90,8 @@ class Settings(BaseSettings):
 
     #: Update with no analysis on ``success`` is refused where true.
     strict_success: bool = False
+    #: How long an answer to "reclassify" waits for the classifying worker; 0: not at all.
+    reclassify_wait: float = Field(10.0, ge=0, le=25)
     #: Analyses are checked against the JSON schema that their worker registered.
     enforce_worker_schema: bool = False
 

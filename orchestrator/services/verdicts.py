@@ -10,14 +10,12 @@ from uuid import UUID
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
 from orchestrator.domain.ids import new_id
-from orchestrator.domain.keywords import text_of
 from orchestrator.domain.paging import Found, Page
 from orchestrator.domain.verdict import Judgement, score_of
 from orchestrator.domain.verdict import judge as judge_opinions
 from orchestrator.domain.vocabulary import StatusOverride
-from orchestrator.errors import NotFound
-from orchestrator.services.access import service_user
-from orchestrator.services.samples import readable
+from orchestrator.services.access import SERVICE_USER
+from orchestrator.services.samples import readable, stored
 from orchestrator.store import verdicts as store
 from orchestrator.store.tables import Verdict
 from orchestrator.store.unit_of_work import UnitOfWork
@@ -37,23 +35,21 @@ def judge(uow: UnitOfWork, job_ids: Sequence[UUID]) -> None:
     """
     if not job_ids:
         return
-    service_user_id = service_user(uow).id
     at = now()
-    jobs = _judge(uow, job_ids, service_user_id, at)
+    jobs = _judge(uow, job_ids, at)
     for _ in range(_MAX_LEVELS):
         below = [job for job in jobs if job.root_job_id is not None]
         if not below:
             return
         roots = {job.root_job_id for job in below if job.root_job_id is not None}
         samples = {job.sample_sha256 for job in below}
-        parents = store.parent_jobs(uow.session, roots, samples, service_user_id)
-        jobs = _judge(uow, parents - {job.job_id for job in below}, service_user_id, at, only_changed=True)
+        parents = store.parent_jobs(uow.session, roots, samples, SERVICE_USER)
+        jobs = _judge(uow, parents - {job.job_id for job in below}, at, only_changed=True)
 
 
 def _judge(
     uow: UnitOfWork,
     job_ids: Collection[UUID],
-    service_user_id: int,
     at: datetime,
     *,
     only_changed: bool = False,
@@ -66,7 +62,7 @@ def _judge(
     samples = {job.sample_sha256 for job in jobs}
     store.lock_samples(session, samples)
     manual = store.manual_overrides(session, samples)
-    children = store.children_scores(session, samples, service_user_id)
+    children = store.children_scores(session, samples, SERVICE_USER)
     before = store.latest_scores(session, samples) if only_changed else {}
     judged, rows = [], []
     for job in jobs:
@@ -96,11 +92,6 @@ def _row(job: JobEvidence, judgement: Judgement, at: datetime) -> dict[str, Any]
         "analyses": judgement.analyses,
         "user_id": None,
         "created_at": at,
-        "search": text_of(
-            judgement.status_override,
-            [tag["value"] for tag in judgement.tags],
-            [used["detections"] for used in judgement.analyses],
-        ),
     }
 
 
@@ -108,9 +99,7 @@ def add_verdict(
     uow: UnitOfWork, caller: Caller, sha256: str, comment: str, override: StatusOverride
 ) -> Verdict:
     """Give a verdict by hand: the sample's latest, and automatic ones that follow carry its status."""
-    sample = readable(uow, caller, sha256)
-    if sample.deleted_at:
-        raise NotFound("sample", sha256)
+    stored(uow, caller, sha256)
     store.lock_samples(uow.session, [sha256])
     verdict_id = new_id()
     row = {
@@ -127,7 +116,6 @@ def add_verdict(
         "analyses": [],
         "user_id": caller.user_id,
         "created_at": now(),
-        "search": text_of(override, comment),
     }
     store.add_verdicts(uow.session, [row])
     verdict = store.get_verdict(uow.session, verdict_id)

@@ -48,9 +48,15 @@ def touch(session: Session, sha256: str, at: datetime) -> None:
     session.execute(update(SampleRow).where(SampleRow.sha256 == sha256).values(last_analysis_at=at))
 
 
-def get_analysis(session: Session, caller: Caller, sha256: str, analysis_id: UUID) -> Analysis | None:
-    """The sample's analysis of this id, if the caller may read it."""
-    return session.scalar(_readable(caller, sha256).where(Analysis.id == analysis_id).options(*_SHOWN))
+def get_analysis(session: Session, sha256: str, analysis_id: UUID) -> Analysis | None:
+    """The sample's analysis of this id, as it is shown."""
+    statement = select(Analysis).where(Analysis.id == analysis_id, Analysis.sample_sha256 == sha256)
+    return session.scalar(statement.options(*_SHOWN))
+
+
+def may_read(session: Session, caller: Caller, analysis_id: UUID) -> bool:
+    statement = select(Analysis.id).where(Analysis.id == analysis_id, readable(caller, Analysis))
+    return caller.sees_all or session.scalar(statement) is not None
 
 
 def list_analyses(session: Session, caller: Caller, sha256: str, page: Page) -> Found[Analysis]:

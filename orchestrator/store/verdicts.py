@@ -12,10 +12,19 @@ from sqlalchemy.orm import Session, joinedload
 
 from orchestrator.domain.paging import Found, Page
 from orchestrator.domain.verdict import Opinion
-from orchestrator.domain.vocabulary import JobState, JobTaskState, LinkType, StatusOverride
+from orchestrator.domain.vocabulary import JobState, JobTaskState, LinkType, StatusOverride, SubjectKind
 from orchestrator.store.analyses import SHARED
 from orchestrator.store.paging import paged
-from orchestrator.store.tables import Analysis, Job, JobTask, JobTaskAnalysis, SampleLink, SampleRow, Verdict
+from orchestrator.store.tables import (
+    Analysis,
+    Job,
+    JobTask,
+    JobTaskAnalysis,
+    SampleLink,
+    SampleRow,
+    Subject,
+    Verdict,
+)
 
 _JOB = Job.__table__
 _TASK = JobTask.__table__
@@ -50,7 +59,7 @@ _EVIDENCE_OF_JOBS = (
         .outerjoin(_ATTACHED, _ATTACHED.c.job_task_id == _TASK.c.id)
         .outerjoin(_ANALYSIS, _ANALYSIS.c.id == _ATTACHED.c.analysis_id)
     )
-    .where(_JOB.c.id.in_(bindparam("job_ids", expanding=True)))
+    .where(_JOB.c.id.in_(bindparam("job_ids", expanding=True)), _JOB.c.judged)
     .order_by(_JOB.c.id, _TASK.c.worker, _ATTACHED.c.position)
 )
 
@@ -94,7 +103,10 @@ _MANUAL = (
     .order_by(_VERDICT.c.created_at, _VERDICT.c.id)
 )
 #: a child's link is the service's own: what clients add says nothing about what is inside
-_CHILD = (_LINK.c.type == LinkType.child) & (_LINK.c.user_id == bindparam("service_user_id"))
+_SERVICE = select(Subject.id).where(
+    Subject.short_name == bindparam("service_user"), Subject.kind == SubjectKind.user
+)
+_CHILD = (_LINK.c.type == LinkType.child) & (_LINK.c.user_id == _SERVICE.scalar_subquery())
 _CHILDREN = (
     select(_LINK.c.sample_sha256, _VERDICT.c.score)
     .select_from(
@@ -123,7 +135,7 @@ _PARENTS = (
     .distinct()
 )
 _LATEST = (
-    select(_SAMPLE.c.sha256, _VERDICT.c.score, _VERDICT.c.status_override)
+    select(_SAMPLE.c.sha256, _VERDICT.c.score)
     .join(_VERDICT, _VERDICT.c.id == _SAMPLE.c.latest_verdict_id)
     .where(_SAMPLE.c.sha256.in_(bindparam("sha256s", expanding=True)))
 )
@@ -198,9 +210,9 @@ def manual_overrides(session: Session, sha256s: Collection[str]) -> dict[str, St
     return {row.sample_sha256: row.status_override for row in rows}
 
 
-def children_scores(session: Session, sha256s: Collection[str], service_user_id: int) -> dict[str, list[int]]:
+def children_scores(session: Session, sha256s: Collection[str], service_user: str) -> dict[str, list[int]]:
     """The scores of the latest verdicts of the files that the service extracted from each sample."""
-    parameters = {"sha256s": sorted(sha256s), "service_user_id": service_user_id}
+    parameters = {"sha256s": sorted(sha256s), "service_user": service_user}
     found: dict[str, list[int]] = {}
     for row in session.connection().execute(_CHILDREN, parameters):
         found.setdefault(row.sample_sha256, []).append(row.score)
@@ -208,13 +220,13 @@ def children_scores(session: Session, sha256s: Collection[str], service_user_id:
 
 
 def parent_jobs(
-    session: Session, root_job_ids: Collection[UUID], sha256s: Collection[str], service_user_id: int
+    session: Session, root_job_ids: Collection[UUID], sha256s: Collection[str], service_user: str
 ) -> set[UUID]:
     """The closed jobs below these roots, the roots included, from whose samples these were extracted."""
     parameters = {
         "root_job_ids": sorted(root_job_ids),
         "sha256s": sorted(sha256s),
-        "service_user_id": service_user_id,
+        "service_user": service_user,
     }
     return set(session.connection().execute(_PARENTS, parameters).scalars())
 

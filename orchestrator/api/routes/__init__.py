@@ -2,11 +2,30 @@
 
 from fastapi import APIRouter
 
-from orchestrator.api.routes import job, sample, service, submission
+from orchestrator.api.routes import (
+    analysis,
+    classification,
+    evidence,
+    fact,
+    job,
+    link,
+    sample,
+    service,
+    submission,
+    verdict,
+)
 
 ROUTERS: list[APIRouter] = [
     service.router,
     job.router,
     sample.router,
     submission.router,
+    worker.router,
+    policy.router,
+    analysis.router,
+    evidence.router,
+    link.router,
+    fact.router,
+    classification.router,
+    verdict.router,
 ]

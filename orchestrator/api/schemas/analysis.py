@@ -124,7 +124,7 @@ def detections_of(rows: Iterable[Any]) -> list[ShownDetection]:
 
 class AnalysisResponse(Wire):
     analysis_id: str = Field(alias="analysisID")
-    sample_sha256: str = Field(alias="sampleSha256")
+    sample_sha256: str
     analysis_result: Any
     analysis_score: int
     customer: CustomerInfo

@@ -48,6 +48,8 @@ class Job(Base):
     root_job_id: Mapped[UUID | None] = mapped_column(index=True)
     #: Workers that wait for the sample's classification.
     pending_workers: Mapped[list[str]] = mapped_column(Json, default=list)
+    #: False: its end draws no verdict, for it looks at one question only (a reclassification).
+    judged: Mapped[bool] = mapped_column(default=True)
     enqueued_at: Mapped[datetime]
     start_at: Mapped[datetime | None]
     end_at: Mapped[datetime | None]
