@@ -17,7 +17,7 @@ SUPER_TYPES = _groups(
     {
         "executable": "pe mz com elf macho dex odex wasm java-class pyc coff swf",
         "archive": """zip jar apk ipa rar 7z tar gzip bzip2 xz zstd lz4 lzip lzma compress cab iso arj ace lha
-            ar cpio deb rpm msi dmg xar squashfs crx xpi wim vhd nupkg mscompress""",
+            ar cpio deb rpm msi dmg xar squashfs crx xpi wim vhd nupkg nsis mscompress""",
         "document": """pdf rtf doc docx xls xlsx xlsb ppt pptx ole ooxml odf odt ods odp epub one hwp
             postscript chm visio""",
         "email": "eml msg mbox",

@@ -31,6 +31,7 @@ _RESOURCE_DEPTH = 4
 _CLR = lief.PE.DataDirectory.TYPES.CLR_RUNTIME_HEADER
 
 #: How a payload begins that is worth an analysis of its own.
+_NSIS = b"\xef\xbe\xad\xdeNullsoftInst"
 _PAYLOADS = (b"MZ", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"MSCF", b"%PDF-", b"\xd0\xcf\x11\xe0")
 
 
@@ -232,7 +233,7 @@ def _children(sample: Sample, binary: lief.PE.Binary) -> Iterator[Child]:
     payloads = (
         (name, content)
         for name, content in [*inside, ("overlay", bytes(binary.overlay))]
-        if content.startswith(_PAYLOADS)
+        if content.startswith(_PAYLOADS) or content.startswith(_NSIS, 4)
     )
     for number, (name, content) in enumerate(clip(payloads, _CHILD_LIMIT)):
         path = sample.scratch / f"child{number}"
