@@ -14,7 +14,6 @@ import pyzipper
 
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
-from orchestrator.domain.keywords import text_of
 from orchestrator.errors import Denied, Invalid, NotFound, TooSmall
 from orchestrator.settings import Settings
 from orchestrator.store import samples as store
@@ -70,7 +69,6 @@ def register(uow: UnitOfWork, facts: BlobFacts) -> bool:
             "md5": facts.md5,
             "size": facts.size,
             "created_at": now(),
-            "search": text_of(facts.sha256, facts.sha512, facts.sha1, facts.md5),
         },
     )
     if not fresh:

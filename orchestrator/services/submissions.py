@@ -10,7 +10,6 @@ from uuid import UUID
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
 from orchestrator.domain.ids import new_id
-from orchestrator.domain.keywords import text_of
 from orchestrator.domain.messages import Dispatch
 from orchestrator.domain.paging import Found, Page, SortKey
 from orchestrator.domain.vocabulary import Tlp
@@ -82,8 +81,7 @@ def _check_room(uow: UnitOfWork, settings: Settings) -> None:
 
 
 def _row(new: NewSubmission, caller: Caller, sha256: str, customer_id: int, at: datetime) -> Submission:
-    agent = (new.user_agent_name, new.user_agent_version)
-    row = Submission(
+    return Submission(
         id=new_id(),
         sample_sha256=sha256,
         customer_id=customer_id,
@@ -99,8 +97,6 @@ def _row(new: NewSubmission, caller: Caller, sha256: str, customer_id: int, at: 
         expiry_at=new.expiry_at,
         flags=[],
     )
-    row.search = text_of(str(row.id), sha256, row.file_name, row.mime_type, row.meta_data, row.tlp, *agent)
-    return row
 
 
 def _touch(uow: UnitOfWork, sha256: str, row: Submission) -> SampleRow:

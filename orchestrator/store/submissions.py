@@ -18,7 +18,8 @@ _SORT = {"submittedTimestamp": Submission.submitted_at}
 
 
 def get_submission(session: Session, submission_id: UUID) -> Submission | None:
-    return session.get(Submission, submission_id, options=[joinedload(Submission.customer)])
+    shown = [joinedload(Submission.customer)]
+    return session.get(Submission, submission_id, options=shown, populate_existing=True)
 
 
 def is_readable(session: Session, caller: Caller, submission_id: UUID) -> bool:

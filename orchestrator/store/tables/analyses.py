@@ -30,6 +30,14 @@ class Analysis(Searchable, Base):
             "created_at",
         ),
     )
+    searched = (
+        ("user_agent_name", "user_agent_version"),
+        "profile",
+        "verdict_status_override",
+        "tags",
+        "detections",
+        "result",
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))
@@ -91,6 +99,7 @@ class Verdict(Searchable, Base):
             sqlite_where=text("manual = 1"),
         ),
     )
+    searched = ("status_override", "comment", "tags")
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))

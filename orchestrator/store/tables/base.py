@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Dialect, Enum, Integer, MetaData, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, Dialect, Enum, Integer, MetaData, Table, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+from orchestrator.domain.keywords import text_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -55,6 +58,9 @@ def values(enum: type[StrEnum]) -> Enum:
 
 
 class Base(DeclarativeBase):
+    if TYPE_CHECKING:
+        __table__: ClassVar[Table]
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -75,6 +81,22 @@ class Base(DeclarativeBase):
 
 
 class Searchable:
-    """A row that keyword search looks into; ``search`` holds its text in lower case."""
+    """A row that keyword search looks into.
 
-    search: Mapped[str] = mapped_column(Text, default="", server_default="")
+    ``search`` is made of the columns that ``searched`` names, wherever the row is inserted: one section
+    for each, or for several that belong together. The longest comes last.
+    """
+
+    searched: ClassVar[tuple[str | tuple[str, ...], ...]]
+
+    @declared_attr
+    def search(cls) -> Mapped[str]:  # noqa: N805 - SQLAlchemy's own convention
+        """The row's keyword text. It may be long, and nobody shows it, so queries leave it out."""
+
+        def make(context: DefaultExecutionContext) -> str:
+            given = context.get_current_parameters()  # type: ignore[no-untyped-call]
+            sections = [(each,) if isinstance(each, str) else each for each in cls.searched]
+            return text_of(*([given.get(name) for name in names] for names in sections))
+
+        # sorted to the end: the other columns' defaults must be known when this one is made
+        return mapped_column(Text, default=make, server_default="", deferred=True, sort_order=1000)

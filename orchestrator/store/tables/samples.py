@@ -26,6 +26,7 @@ class SampleRow(Searchable, Base):
         Index("ix_sample_sha1", "sha1"),
         Index("ix_sample_sha512", "sha512"),
     )
+    searched = ("sha256", "sha512", "sha1", "md5")
 
     sha256: Mapped[str] = mapped_column(Sha256, primary_key=True)
     sha512: Mapped[str] = mapped_column(String(128))
@@ -70,6 +71,15 @@ class Submission(Searchable, Base):
         Index("ix_submission_observed_at", "observed_at"),
         Index("ix_submission_expiry_at", "expiry_at"),
     )
+    searched = (
+        "id",
+        "sample_sha256",
+        "tlp",
+        ("user_agent_name", "user_agent_version"),
+        "mime_type",
+        "file_name",
+        "meta_data",
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))
@@ -98,6 +108,7 @@ class SampleLink(Searchable, Base):
         Index("ix_link_sample_sha256_created_at", "sample_sha256", "created_at"),
         Index("ix_link_reference", "reference"),
     )
+    searched = ("type", "reference", "tlp", ("user_agent_name", "user_agent_version"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))
@@ -119,6 +130,7 @@ class StaticFact(Searchable, Base):
 
     __tablename__ = "static_fact"
     __table_args__ = (Index("ix_static_fact_sample_sha256_key", "sample_sha256", "key"),)
+    searched = ("key", ("user_agent_name", "user_agent_version"), "value")
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))
@@ -137,6 +149,7 @@ class SampleClassification(Searchable, Base):
 
     __tablename__ = "classification"
     __table_args__ = (Index("ix_classification_sample_sha256_created_at", "sample_sha256", "created_at"),)
+    searched = ("type", "super_type", "arch", "platform", "version", "meta_data")
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     sample_sha256: Mapped[str] = mapped_column(ForeignKey("sample.sha256"))
