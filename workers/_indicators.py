@@ -35,14 +35,14 @@ def find_indicators(text: str, limit: int = INDICATOR_LIMIT) -> list[Indicator]:
 
 def defang(kind: Kind, value: str) -> str:
     """The value as people pass it on: readable, but no link any more."""
-    if kind == "url":
+    if kind == "url" and "://" in value:
         scheme, _, rest = value.partition("://")
         host, slash, path = rest.partition("/")
         scheme = scheme.lower().replace("http", "hxxp").replace("ftp", "fxp")
         return f"{scheme}://{host.replace('.', '[.]')}{slash}{path}"
     if kind in {"domain", "ipv4"}:
         return value.replace(".", "[.]")
-    if kind == "email":
+    if kind in {"email", "url"}:
         return value.replace("@", "[@]").replace(".", "[.]")
     return value
 
