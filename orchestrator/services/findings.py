@@ -153,4 +153,6 @@ def _links(
         }
         for (_, job, new), analysis in zip(found, analyses, strict=True)
         for child in new.children
+        # an archive may hold itself
+        if child.sha256 != job.sample_sha256
     ]

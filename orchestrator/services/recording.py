@@ -15,9 +15,9 @@ from uuid import UUID
 from orchestrator.domain.clock import now
 from orchestrator.domain.lifecycle import FINAL, Actor, sources
 from orchestrator.domain.messages import Message
-from orchestrator.domain.transition import Transition
+from orchestrator.domain.transition import NewChild, Transition
 from orchestrator.domain.vocabulary import JobState, JobTaskState
-from orchestrator.services import findings
+from orchestrator.services import findings, planning, verdicts
 from orchestrator.store import recording as store
 from orchestrator.store.recording import JobRow, JobTaskRow
 from orchestrator.store.unit_of_work import UnitOfWork
@@ -36,6 +36,8 @@ class Recorded:
     refused: list[tuple[Transition, JobTaskState | None]] = field(default_factory=list)
     closed_jobs: list[UUID] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    #: files that were found inside samples, with the jobs that found them
+    children: list[tuple[JobRow, NewChild]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,9 @@ def settle(uow: UnitOfWork, jobs: Collection[JobRow], at: datetime, recorded: Re
     if not jobs:
         return
     candidates = {job.id: job for job in jobs}
+    waiting = [job.id for job in jobs if job.pending_workers]
+    if waiting:
+        recorded.messages += planning.after_classification(uow, waiting)
     idle = set(candidates) - store.jobs_with_open(uow.session, candidates)
     if not idle:
         return
@@ -82,6 +87,7 @@ def settle(uow: UnitOfWork, jobs: Collection[JobRow], at: datetime, recorded: Re
     late = store.jobs_with_timeout(uow.session, late) if late else late
     closing = {each: JobState.timeout if each in late else JobState.done for each in sorted(idle)}
     store.close_jobs(uow.session, closing, at)
+    verdicts.judge(uow, list(closing))
     recorded.closed_jobs += closing
 
 
@@ -173,3 +179,4 @@ def _store_findings(uow: UnitOfWork, batch: _Batch, recorded: Recorded) -> None:
             found.append((row.id, batch.jobs[row.job_id], transition.findings))
     if found:
         findings.store(uow, found, now())
+        recorded.children += [(job, child) for _, job, new in found for child in new.children]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -89,6 +89,19 @@ def add_classifications(session: Session, rows: Sequence[Mapping[str, Any]]) -> 
 def add_samples(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert samples that are new, in the order of their hashes so that two writers cannot deadlock."""
     _insert_new(session, SampleRow.__table__, sorted(rows, key=lambda row: row["sha256"]))
+
+
+def sample(session: Session, sha256: str) -> SampleRow:
+    """A sample that exists."""
+    return session.get_one(SampleRow, sha256)
+
+
+def samples_under(session: Session, root_job_ids: Collection[UUID]) -> set[tuple[UUID, str]]:
+    """The samples that have a job under each of these root jobs, those of the roots included."""
+    statement = select(func.coalesce(Job.root_job_id, Job.id), Job.sample_sha256).where(
+        or_(Job.id.in_(list(root_job_ids)), Job.root_job_id.in_(list(root_job_ids)))
+    )
+    return {(row[0], row[1]) for row in session.connection().execute(statement)}
 
 
 def add_links(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -34,6 +34,9 @@ class JobRow:
     submission_id: UUID | None
     deadline_at: datetime
     pending_workers: list[str]
+    priority: int
+    depth: int
+    root_job_id: UUID | None
 
 
 @dataclass(slots=True)

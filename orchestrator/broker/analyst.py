@@ -1,0 +1,166 @@
+"""Runs an analysis worker on a claimed job task's sample, and says what became of it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from orchestrator.broker.harvest import harvest
+from orchestrator.domain.clock import now
+from orchestrator.domain.lifecycle import Actor
+from orchestrator.domain.transition import NewAnalysis, Transition
+from orchestrator.domain.vocabulary import JobTaskState
+from orchestrator.errors import NotFound, Unavailable
+from orchestrator.sandbox import Ending, Outcome, Sandbox, SandboxUnavailable
+from orchestrator.services.executing import Assignment
+from orchestrator.settings import Settings
+from orchestrator.store.blobs import Blobs
+from orchestrator.worker import AnalysisWorker, Findings, Sample, UnknownWorker, find
+
+#: No retry waits longer than this, in seconds.
+LONGEST_BACKOFF = 300.0
+
+#: Gives the transition that ends the job task; None where it was called off.
+Analyse = Callable[[Assignment], Transition | None]
+
+_TARGETS = {
+    Ending.finished: JobTaskState.success,
+    Ending.nothing: JobTaskState.success,
+    Ending.failed: JobTaskState.failed,
+    Ending.crashed: JobTaskState.failed,
+    Ending.refused: JobTaskState.failed,
+    Ending.timeout: JobTaskState.timeout,
+}
+_CAUSES = {
+    Ending.failed: "raised",
+    Ending.crashed: "crashed",
+    Ending.refused: "limit",
+    Ending.timeout: "limit",
+    Ending.nothing: "nothing",
+}
+
+
+class Analyst:
+    """Runs workers in the sandbox; what they found is in the blob store before it is told."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        blobs: Blobs,
+        sandbox: Sandbox,
+        called_off: Callable[[UUID, int], bool],
+    ) -> None:
+        self._settings = settings
+        self._blobs = blobs
+        self._sandbox = sandbox
+        self._called_off = called_off
+
+    def __call__(self, assignment: Assignment) -> Transition | None:
+        """Run the worker; the transition that follows, None if the job task was called off meanwhile."""
+        try:
+            worker = find(assignment.worker)
+            return self._run(worker, assignment)
+        except UnknownWorker as error:
+            return _ended(assignment, JobTaskState.failed, str(error), cause="unknown")
+        except NotFound as error:
+            return _ended(assignment, JobTaskState.failed, str(error), cause="missing")
+        except Unavailable as error:
+            return self._retry(assignment, str(error))
+
+    def _run(self, worker: AnalysisWorker, assignment: Assignment) -> Transition | None:
+        scratch = Path(tempfile.mkdtemp(prefix="assay-"))
+        try:
+            with self._blobs.local(assignment.sha256) as path:
+                outcome = self._sandbox.run(
+                    worker.name,
+                    _sample(assignment, path, scratch),
+                    network=worker.network,
+                    cancelled=lambda: self._called_off(assignment.job_task_id, assignment.attempt),
+                )
+            return self._judge(worker, assignment, outcome)
+        except SandboxUnavailable as error:
+            return _ended(assignment, JobTaskState.failed, str(error), cause="sandbox")
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _judge(self, worker: AnalysisWorker, assignment: Assignment, outcome: Outcome) -> Transition | None:
+        if outcome.ending is Ending.cancelled:
+            return None
+        if outcome.ending is Ending.temporary:
+            return self._retry(assignment, outcome.message, worker)
+        analysis = None
+        if outcome.ending in {Ending.finished, Ending.nothing}:
+            analysis = harvest(worker, outcome.findings or Findings(), self._blobs)
+        return _ended(
+            assignment,
+            _TARGETS[outcome.ending],
+            outcome.message or None,
+            cause=_CAUSES.get(outcome.ending),
+            worker=worker,
+            analysis=analysis,
+            seconds=outcome.seconds,
+        )
+
+    def _retry(
+        self, assignment: Assignment, message: str, worker: AnalysisWorker | None = None
+    ) -> Transition:
+        if assignment.attempt >= self._settings.max_attempts:
+            message = f"{message} (attempt {assignment.attempt} of {self._settings.max_attempts})"
+            return _ended(assignment, JobTaskState.failed, message, cause="temporary", worker=worker)
+        backoff = min(self._settings.retry_backoff * 2 ** (assignment.attempt - 1), LONGEST_BACKOFF)
+        at = now()
+        return Transition(
+            job_task_id=assignment.job_task_id,
+            target=JobTaskState.enqueued,
+            actor=Actor.recorder,
+            at=at,
+            attempt=assignment.attempt,
+            message=message,
+            cause="temporary",
+            worker_version=worker.version if worker else None,
+            due_at=at + timedelta(seconds=backoff),
+        )
+
+
+def _sample(assignment: Assignment, path: Path, scratch: Path) -> Sample:
+    return Sample(
+        path=path,
+        sha256=assignment.sha256,
+        size=assignment.size,
+        scratch=scratch,
+        md5=assignment.md5,
+        sha1=assignment.sha1,
+        sha512=assignment.sha512,
+        file_name=assignment.file_name,
+        type=assignment.type,
+        super_type=assignment.super_type,
+        options=assignment.options,
+    )
+
+
+def _ended(
+    assignment: Assignment,
+    target: JobTaskState,
+    message: str | None,
+    *,
+    cause: str | None,
+    worker: AnalysisWorker | None = None,
+    analysis: NewAnalysis | None = None,
+    seconds: float | None = None,
+) -> Transition:
+    return Transition(
+        job_task_id=assignment.job_task_id,
+        target=target,
+        actor=Actor.recorder,
+        at=now(),
+        attempt=assignment.attempt,
+        message=message,
+        cause=cause,
+        worker_version=worker.version if worker else None,
+        ran_ms=None if seconds is None else int(seconds * 1000),
+        findings=analysis,
+    )

@@ -1,0 +1,89 @@
+"""Celery's consumer, made safe against messages that Celery cannot understand: they are set aside.
+
+Without this, some are dropped in silence and some end the process, again and again, as the broker hands them
+out anew.
+"""
+
+# mypy: disable-error-code="misc"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import signals
+from celery.worker import consumer as celery_consumer
+
+from orchestrator.broker.redis_transport import Channel
+from orchestrator.broker.runtime import Runtime
+from orchestrator.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+_DELAYED = "celery.worker.consumer.delayed_delivery:DelayedDelivery"
+
+
+class Consumer(celery_consumer.Consumer):
+    """Receives messages; what is no Celery task of ours goes to the table ``set_aside``."""
+
+    class Blueprint(celery_consumer.Consumer.Blueprint):
+        # delays are the sweep's business: RabbitMQ need not keep 28 queues for them
+        default_steps = [  # noqa: RUF012 - Celery's own declaration
+            step for step in celery_consumer.Consumer.Blueprint.default_steps if step != _DELAYED
+        ]
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
+        handle = super().create_task_handler(*args, **options)
+        Channel.set_aside = self._set_aside_raw
+
+        def handle_or_set_aside(message: Any) -> None:
+            try:
+                handle(message)
+            except Exception as error:  # noqa: BLE001 - whatever a message makes Celery raise
+                self._set_aside(message, f"{type(error).__name__}: {error}")
+
+        return handle_or_set_aside
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        self._set_aside(message, f"undecodable: {exc}")
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's signature
+        self._set_aside(message, "no Celery task is named")
+        signals.task_rejected.send(sender=self, message=message, exc=None)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        self._set_aside(message, f"invalid: {exc}")
+        signals.task_rejected.send(sender=self, message=message, exc=exc)
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        name = str(headers.get("task"))
+        self._set_aside(message, f"unknown Celery task {name}")
+        signals.task_unknown.send(sender=self, message=message, exc=exc, name=name, id=headers.get("id"))
+
+    def _set_aside(self, message: Any, reason: str) -> None:
+        body = message.body
+        raw = body if isinstance(body, bytes) else str(body).encode("utf-8", "replace")
+        info = message.delivery_info or {}
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        kept = self._keep(
+            str(info.get("routing_key") or ""), raw, reason, str(message.content_type or ""), headers
+        )
+        if kept and not message.acknowledged:
+            message.ack_log_error(log, self.connection_errors)
+
+    def _set_aside_raw(self, queue: str, raw: bytes, reason: str) -> None:
+        self._keep(queue, raw, reason, "", {})
+
+    def _keep(self, queue: str, body: bytes, reason: str, content_type: str, headers: dict[str, Any]) -> bool:
+        runtime: Runtime = self.app.runtime
+        try:
+            runtime.set_aside(
+                queue=queue, reason=reason, body=body, content_type=content_type, headers=headers
+            )
+        except Unavailable as error:
+            log.warning("message kept by the broker", action="set-aside-failed", error=str(error))
+            return False
+        log.warning("message set aside", action="set-aside", queue=queue, reason=reason)
+        return True

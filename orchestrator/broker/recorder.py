@@ -1,0 +1,267 @@
+"""The recorder's thread: claims what was received, writes what came of it, many job tasks in one commit.
+
+An outcome is never lost while the process lives: until the commit that carries it, its message stays
+unacknowledged, and where the database is away it is tried again. See ``docs/decisions/0002-recorder.md``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import structlog
+
+from orchestrator.broker.batching import Pace
+from orchestrator.domain.clock import now
+from orchestrator.domain.lifecycle import Actor
+from orchestrator.domain.messages import Dispatch
+from orchestrator.domain.transition import Transition
+from orchestrator.domain.vocabulary import JobTaskState
+from orchestrator.errors import Unavailable
+from orchestrator.services.executing import Assignment, Process
+from orchestrator.services.outcomes import Committed, commit, unstorable
+from orchestrator.settings import Settings
+from orchestrator.store.unit_of_work import Begin
+
+#: Waits between attempts to reach a database that is away, in seconds: doubling, from … to.
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Received:
+    """A message that asks for a job task, not yet claimed. Exactly one of the two is called."""
+
+    job_task_id: UUID
+    attempt: int
+    priority: int
+    #: claimed: run it
+    start: Callable[[Assignment], None]
+    #: somebody else has it, or it is over: only acknowledge it
+    refuse: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Batch:
+    outcomes: list[Transition] = field(default_factory=list)
+    claims: list[Received] = field(default_factory=list)
+
+
+class Recorder:
+    """Takes messages and outcomes from other threads, and commits them in batches in its own."""
+
+    def __init__(
+        self, begin: Begin, dispatch: Dispatch, settings: Settings, process: Process, threads: int = 1
+    ) -> None:
+        self._begin = begin
+        self._dispatch = dispatch
+        self._settings = settings
+        self.process = process
+        self.pace = Pace(threads)
+        self._received: deque[Received] = deque()
+        self._outcomes: deque[Transition] = deque()
+        #: job tasks with an outcome that is not committed, and what to do once it is
+        self._held: dict[UUID, list[Callable[[], None]]] = {}
+        #: claimed job tasks, with their attempts, of which no outcome was noted yet
+        self._running: set[tuple[UUID, int]] = set()
+        self._oldest = 0.0
+        self._changed = threading.Condition()
+        self._accepting = True
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def receive(self, message: Received) -> None:
+        """Take a message in; it is claimed when a thread of the pool is about to be free."""
+        with self._changed:
+            self._received.append(message)
+            if self.pace.hungry(len(self._running)):
+                self._changed.notify_all()
+
+    def note(self, transition: Transition) -> None:
+        """Take an outcome; its message is acknowledged after the commit that carries it."""
+        if transition.by is None:
+            transition = replace(transition, by=self.process.name, host=self.process.host)
+        with self._changed:
+            if not self._outcomes:
+                self._oldest = time.monotonic()
+            self._outcomes.append(transition)
+            self._held.setdefault(transition.job_task_id, [])
+            if transition.attempt is not None:
+                self._running.discard((transition.job_task_id, transition.attempt))
+            if len(self._outcomes) == 1 or self.pace.hungry(len(self._running)):
+                self._changed.notify_all()
+
+    def forget(self, job_task_id: UUID, attempt: int) -> bool:
+        """A claimed job task ended; whether no outcome of it was noted (it was called off)."""
+        with self._changed:
+            if (job_task_id, attempt) not in self._running:
+                return False
+            self._running.discard((job_task_id, attempt))
+            self._changed.notify_all()
+            return True
+
+    def running(self) -> dict[UUID, int]:
+        """Claimed job tasks, with their attempts, that have not ended."""
+        with self._changed:
+            return dict(self._running)
+
+    def when_recorded(self, job_task_id: UUID, then: Callable[[], None]) -> None:
+        """Call ``then`` once no outcome of the job task is waiting for its commit; perhaps at once."""
+        with self._changed:
+            held = self._held.get(job_task_id)
+            if held is not None:
+                held.append(then)
+                return
+        then()
+
+    @property
+    def waiting(self) -> int:
+        """Messages received and not claimed."""
+        return len(self._received)
+
+    @property
+    def unrecorded(self) -> int:
+        """Outcomes that wait for their commit."""
+        return len(self._held)
+
+    def stop_claiming(self) -> None:
+        """Claim nothing more; what was received stays unacknowledged, so that another process gets it."""
+        with self._changed:
+            self._accepting = False
+            self._received.clear()
+
+    def close(self, timeout: float) -> None:
+        """Commit what was noted, then end; give up after ``timeout`` seconds."""
+        self.stop_claiming()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        if self._held:
+            log.error("outcomes not recorded", action="record-given-up", count=len(self._held))
+
+    def _run(self) -> None:
+        wait = _FIRST_WAIT
+        while True:
+            batch = self._take()
+            if batch is None:
+                return
+            try:
+                self._commit(batch)
+                wait = _FIRST_WAIT
+            except Unavailable as error:
+                self._put_back(batch)
+                log.warning("held back", action="record-unavailable", error=str(error), held=len(self._held))
+                time.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+            except Exception:
+                log.exception("batch refused", action="record-failed", size=len(batch.outcomes))
+                self._one_by_one(batch)
+
+    def _take(self) -> _Batch | None:
+        """The next batch, once there is reason for one; None at the end."""
+        with self._changed:
+            while not (reason := self._reason()):
+                if self._closing and not self._outcomes:
+                    return None
+                self._changed.wait(self._patience())
+            batch = _Batch()
+            while self._outcomes and len(batch.outcomes) < self.pace.largest:
+                batch.outcomes.append(self._outcomes.popleft())
+            self._oldest = time.monotonic()
+            if reason == "claim" or self.pace.hungry(len(self._running)):
+                batch.claims = self._next_claims()
+            return batch
+
+    def _reason(self) -> str:
+        running = len(self._running)
+        if self._received and self._accepting and self.pace.hungry(running):
+            return "claim"
+        if self._outcomes and (not running or self._closing or not self._patience()):
+            return "record"
+        return ""
+
+    def _patience(self) -> float | None:
+        """How long the oldest outcome may still wait for others; None: there is none."""
+        if not self._outcomes:
+            return None
+        return max(0.0, self.pace.linger - (time.monotonic() - self._oldest))
+
+    def _next_claims(self) -> list[Received]:
+        room = self.pace.room(len(self._running))
+        if not self._accepting:
+            return []
+        if len(self._received) > room:
+            # urgent work first; sorting is stable, so that the rest keeps its order
+            self._received = deque(sorted(self._received, key=lambda each: -each.priority))
+        return [self._received.popleft() for _ in range(min(room, len(self._received)))]
+
+    def _commit(self, batch: _Batch) -> None:
+        committed = commit(
+            self._begin, self._settings, batch.outcomes, [self._claim(each) for each in batch.claims]
+        )
+        self._dispatch(committed.messages)
+        self._begin_work(batch.claims, committed)
+        self._release(batch.outcomes)
+
+    def _claim(self, message: Received) -> Transition:
+        return Transition(
+            job_task_id=message.job_task_id,
+            target=JobTaskState.executing,
+            actor=Actor.recorder,
+            at=now(),
+            attempt=message.attempt,
+            by=self.process.name,
+            host=self.process.host,
+            process_id=self.process.id,
+        )
+
+    def _begin_work(self, claims: Sequence[Received], committed: Committed) -> None:
+        for message in claims:
+            assignment = committed.assignments.pop(message.job_task_id, None)
+            if assignment is None:
+                message.refuse()
+                continue
+            with self._changed:
+                self._running.add((message.job_task_id, message.attempt))
+            message.start(assignment)
+
+    def _release(self, outcomes: Sequence[Transition]) -> None:
+        with self._changed:
+            waiting = [then for each in outcomes for then in self._held.pop(each.job_task_id, ())]
+        for then in waiting:
+            then()
+
+    def _put_back(self, batch: _Batch) -> None:
+        with self._changed:
+            self._outcomes.extendleft(reversed(batch.outcomes))
+            if self._accepting:
+                self._received.extendleft(reversed(batch.claims))
+
+    def _one_by_one(self, batch: _Batch) -> None:
+        """Find the row that the database refuses, so that it spoils nothing but itself."""
+        for outcome in batch.outcomes:
+            single = _Batch([outcome])
+            try:
+                self._commit(single)
+            except Unavailable:
+                self._put_back(single)
+            except Exception as error:
+                log.exception("refused", action="record-refused", job_task=str(outcome.job_task_id))
+                self._record_refusal(outcome, error)
+        self._put_back(_Batch(claims=batch.claims))
+
+    def _record_refusal(self, outcome: Transition, error: Exception) -> None:
+        try:
+            self._commit(_Batch([unstorable(outcome, error)]))
+        except Exception:
+            log.exception("given up", action="record-lost", job_task=str(outcome.job_task_id))
+            self._release([outcome])

@@ -1,0 +1,88 @@
+"""What a worker process has at hand: made when it starts, never before a fork, gone when it stops."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+from orchestrator.broker.analyst import Analyse, Analyst
+from orchestrator.broker.dispatch import Publisher
+from orchestrator.broker.lease import Lease
+from orchestrator.broker.recorder import Recorder
+from orchestrator.domain.ids import new_id
+from orchestrator.sandbox import Level, Sandbox
+from orchestrator.services import executing
+from orchestrator.services.access import service_user
+from orchestrator.services.executing import Assignment, Process
+from orchestrator.settings import Settings
+from orchestrator.store.blobs import Blobs, open_blobs
+from orchestrator.store.engine import make_engine
+from orchestrator.store.unit_of_work import UnitOfWork
+from orchestrator.worker import AnalysisWorker
+
+
+class Runtime:
+    """The connections and threads of one worker process."""
+
+    def __init__(self, settings: Settings, workers: list[AnalysisWorker]) -> None:
+        self.settings = settings
+        self.workers = {each.name: each for each in workers}
+        self._engine = make_engine(settings.database)
+        self.blobs: Blobs = open_blobs(settings)
+        self.dispatch = Publisher(settings, self.begin)
+        self.process = Process(new_id(), platform.node(), os.getpid(), version("assay"))
+        readable = [settings.yara_rules_dir] if settings.yara_rules_dir else []
+        self.sandbox = Sandbox(Level(settings.sandbox_minimum), self.workers, readable=readable)
+        self.recorder: Recorder
+        self.lease: Lease
+        #: claimed job tasks on their way to a thread of the pool
+        self.assigned: dict[tuple[UUID, int], Assignment] = {}
+        self.analyse: Analyse = Analyst(settings, self.blobs, self.sandbox, self.called_off)
+
+    def called_off(self, job_task_id: UUID, attempt: int) -> bool:
+        """Whether a running job task must end."""
+        return self.lease.called_off(job_task_id, attempt)
+
+    def set_aside(
+        self, *, queue: str, reason: str, body: bytes, content_type: str, headers: Mapping[str, Any]
+    ) -> None:
+        """Keep a message that nobody understands, for an operator to see."""
+        with self.begin() as uow:
+            executing.keep_message(
+                uow, queue=queue, reason=reason, body=body, content_type=content_type, headers=headers
+            )
+
+    def begin(self, *, write: bool = True) -> UnitOfWork:
+        """Open a unit of work."""
+        return UnitOfWork(self._engine, write=write)
+
+    def start(self, *, threads: int) -> None:
+        """Take out the lease, announce the analysis workers, start the threads."""
+        with self.begin() as uow:
+            service_user(uow)
+            executing.announce(uow, list(self.workers.values()))
+        with self.begin() as uow:
+            executing.start(uow, self.process, self.workers.values())
+        self.recorder = Recorder(self.begin, self.dispatch, self.settings, self.process, threads)
+        self.recorder.start()
+        self.lease = Lease(self.begin, self.settings, self.recorder)
+        self.lease.start()
+        if self.workers:
+            self.sandbox.start()
+
+    def close(self, patience: float) -> None:
+        """Record what is left, give the lease back, end the threads."""
+        self.recorder.close(patience)
+        self.lease.close()
+        self.dispatch.close()
+        self.sandbox.close()
+        self._engine.dispose()
+
+    def abort(self) -> None:
+        """End every analysis that runs; the sweep finds out."""
+        self.lease.abort()
+        self.sandbox.close()
