@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from jsonschema.validators import validator_for
 
@@ -21,7 +22,6 @@ from orchestrator.store import policies
 from orchestrator.store import workers as store
 from orchestrator.store.tables import RegisteredWorker, WorkerProcess
 from orchestrator.store.unit_of_work import UnitOfWork
-from orchestrator.worker import AnalysisWorker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,39 +133,6 @@ def processes(uow: UnitOfWork, settings: Settings, worker: RegisteredWorker) -> 
     return [process for process in alive if worker.short_name in process.workers]
 
 
-def announce(uow: UnitOfWork, offered: Iterable[AnalysisWorker]) -> None:
-    """Enter what a starting Celery worker serves into the registry, or bring it up to date.
-
-    Names and descriptions that an administrator gave stay, and a worker that an administrator deleted
-    stays deleted.
-    """
-    policies.lock_policy(uow.session)
-    for offer in offered:
-        worker = store.live_worker(uow.session, offer.name)
-        if worker is None:
-            if store.last_deleted(uow.session, offer.name) is not None:
-                continue
-            worker = _announced(offer)
-            uow.session.add(worker)
-        worker.version = offer.version
-        worker.accepts = sorted(offer.accepts)
-        worker.classifies = offer.classifies
-        worker.celery = True
-        worker.seconds = offer.limits.seconds
-        worker.result_schema = offer.schema
-    uow.commit()
-
-
-def _announced(offer: AnalysisWorker) -> RegisteredWorker:
-    return RegisteredWorker(
-        id=new_id(),
-        short_name=offer.name,
-        localized_names={"english": offer.name},
-        localized_descriptions={"english": offer.description or offer.name},
-        created_at=now(),
-    )
-
-
 def _live(uow: UnitOfWork, reference: str) -> RegisteredWorker:
     worker = get_worker(uow, reference)
     if worker.deleted_at:
@@ -180,12 +147,18 @@ def _check_free(uow: UnitOfWork, worker_id: UUID, short_name: str) -> None:
 
 
 def _valid_schema(schema: Any) -> Any:
-    if schema is not None:
-        try:
-            validator_for(schema).check_schema(schema)
-        except (SchemaError, RecursionError) as error:
-            reason = error.message if isinstance(error, SchemaError) else "nested too deeply"
-            raise Invalid("schema", f"not a valid JSON schema: {reason}") from None
+    if schema is None:
+        return None
+    if not isinstance(schema, dict | bool):
+        raise Invalid("schema", "a JSON schema is an object or a boolean")
+    dialect = schema.get("$schema") if isinstance(schema, dict) else None
+    if not isinstance(dialect, str | None):
+        raise Invalid("schema", "$schema is not a URI")
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except (SchemaError, RecursionError) as error:
+        reason = error.message if isinstance(error, SchemaError) else "nested too deeply"
+        raise Invalid("schema", f"not a valid JSON schema: {reason}") from None
     return schema
 
 

@@ -9,10 +9,12 @@ from orchestrator.api.routes import (
     fact,
     job,
     link,
+    policy,
     sample,
     service,
     submission,
     verdict,
+    worker,
 )
 
 ROUTERS: list[APIRouter] = [
