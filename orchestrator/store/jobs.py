@@ -156,7 +156,7 @@ def sizes_of(session: Session, hashes: Iterable[str]) -> dict[str, int]:
     if not wanted:
         return {}
     rows = session.execute(select(SampleRow.sha256, SampleRow.size).where(SampleRow.sha256.in_(wanted)))
-    return dict(rows.tuples().all())
+    return {row.sha256: row.size for row in rows}
 
 
 def existing_analyses(session: Session, sha256: str, ids: Sequence[UUID]) -> set[UUID]:
