@@ -141,12 +141,3 @@ def _analyse(name: str, sample: Sample) -> bytes:
 
 def _cut(message: str) -> str:
     return message[:_MESSAGE_LENGTH]
-
-
-def limits_of(fields: Mapping[str, Any] | None, name: str) -> Limits:
-    """The limits asked for, else those of an installed worker, else the usual ones."""
-    if fields is not None:
-        return Limits(**fields)
-    with contextlib.suppress(LookupError):
-        return find(name).limits
-    return Limits()

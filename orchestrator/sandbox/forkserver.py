@@ -36,6 +36,7 @@ class ForkServer:
 
     def __init__(self, level: Level, preload: Iterable[str] | None, readable: Iterable[str] = ()) -> None:
         self.level = level
+        program = _bubblewrap_program() if level is Level.bwrap else ""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._sending = threading.Lock()
         life, self._life = os.pipe()
@@ -55,11 +56,16 @@ class ForkServer:
                 "preload": None if preload is None else list(preload),
             }
             command = [sys.executable, "-I", "-c", _BOOT, json.dumps(import_path), json.dumps(told)]
-            if level is Level.bwrap:
-                command = [*wall.bubblewrap(_bubblewrap_program(), shown), *command]
+            if program:
+                command = [*wall.bubblewrap(program, shown), *command]
             self._launch(command, (theirs.fileno(), life))
+        except BaseException:
+            self.close()
+            raise
+        finally:
             theirs.close()
             os.close(life)
+        try:
             self._greet()
         except BaseException:
             self.close()

@@ -32,6 +32,7 @@ def disk_usage(folder: str | int) -> tuple[int, int]:
     A tree deeper than anybody needs counts as having too many files.
     """
     size, files = 0, 0
+    linked = set()
     opened = os.open(folder, _FOLDER) if isinstance(folder, str) else os.dup(folder)
     waiting = [(opened, 0)]
     try:
@@ -42,7 +43,8 @@ def disk_usage(folder: str | int) -> tuple[int, int]:
                     files += 1
                     with contextlib.suppress(FileNotFoundError):
                         found = os.stat(name, dir_fd=here, follow_symlinks=False)
-                        size += found.st_blocks * _BLOCK
+                        size += 0 if found.st_ino in linked else found.st_blocks * _BLOCK
+                        linked.add(found.st_ino)
                     if files > MAX_FILES or depth > _MAX_DEPTH:
                         return size, MAX_FILES + 1
                     if stat.S_ISDIR(found.st_mode):

@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from orchestrator.sandbox import linux, processes, scratch, view, wall
@@ -43,13 +42,14 @@ def _serve(told: dict[str, Any], control: socket.socket) -> None:
         # bwrap has built the wall, watches the parent, and ends everything behind the wall with this
         _become_zygote(told, control, level)
         return
-    signal.signal(signal.SIGTERM, _leave)
+    terminated = _note_termination()
     if level.walled:
         wall.separate()
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     process = os.fork()
     if process == 0:
+        signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(told["life"])
@@ -61,7 +61,7 @@ def _serve(told: dict[str, Any], control: socket.socket) -> None:
         return
     control.close()
     try:
-        _wait(process, told["life"])
+        _wait(os.pidfd_open(process), told["life"], terminated)
     finally:
         processes.kill(process)
         if not level.walled:
@@ -70,20 +70,28 @@ def _serve(told: dict[str, Any], control: socket.socket) -> None:
             scratch.remove(Path(told["base"]))
 
 
-def _wait(process: int, life: int) -> None:
-    """Until the fork server has ended, or the parent: then its end of the pipe is closed."""
+def _note_termination() -> int:
+    """Make of SIGTERM, which the parent's death brings too, something to poll for.
+
+    An exception out of a handler could as well hit the clearing up.
+    """
+    noted, note = os.pipe()
+    os.set_blocking(note, False)
+    signal.set_wakeup_fd(note)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
+    return noted
+
+
+def _wait(*descriptors: int) -> None:
+    """Until the fork server has ended, or the parent: then its end of the pipe of life is closed."""
     poll = select.poll()
-    poll.register(os.pidfd_open(process), select.POLLIN)
-    poll.register(life, select.POLLIN)
+    for each in descriptors:
+        poll.register(each, select.POLLIN)
     poll.poll()
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
-
-
 def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -> None:
-    problems = preload(told["preload"])
+    workers, problems = preload(told["preload"])
     may_change_user = os.geteuid() == 0
     if not level.walled:
         needed = {*filter(os.path.exists, sys.path), sys.prefix, sys.base_prefix, told["base"]}
@@ -100,4 +108,4 @@ def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     threads = len(list(Path("/proc/self/task").iterdir()))
     control.send(json.dumps({"ready": True, "problems": problems, "threads": threads}).encode())
-    Zygote(control, house).serve()
+    Zygote(control, house, workers).serve()

@@ -52,7 +52,7 @@ def open_to_everybody(path: str) -> bool:
 
 
 def _below_another(path: Path, present: set[Path]) -> bool:
-    return any(each in present and not each.is_symlink() for each in path.parents)
+    return any(each in present for each in path.parents)
 
 
 def _code_in(folder: Path) -> list[Path]:

@@ -33,7 +33,12 @@ def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
         command += ["--unshare-user"]
     for capability in _CAPABILITIES:
         command += ["--cap-add", f"CAP_{capability}"]
-    for path in map(Path, paths):
+    shown = list(map(Path, paths))
+    # left to itself, bwrap makes these for its own user only
+    parents = {parent for path in shown for parent in path.parents}
+    for folder in [*map(str, sorted(parents)), *_FOLDERS]:
+        command += ["--dir", folder]
+    for path in shown:
         if path.is_symlink():
             command += ["--symlink", str(path.readlink()), str(path)]
         else:
@@ -42,8 +47,6 @@ def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
     # not --dev: for its terminals bwrap nests a second user namespace, which may not re-enter the first one's
     for device in DEVICES:
         command += ["--dev-bind", device, device]
-    for folder in _FOLDERS:
-        command += ["--dir", folder]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
 
 

@@ -12,14 +12,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orchestrator.sandbox import linux, processes, scratch
-from orchestrator.sandbox.child import Ends, Order, limits_of, live, resolve
+from orchestrator.sandbox.child import Ends, Order, live, resolve
 from orchestrator.sandbox.confine import House
-from orchestrator.worker import Limits, installed
+from orchestrator.worker import AnalysisWorker, Limits, installed
 
 _MIB = 1 << 20
 _LOOK_EVERY = 0.1
@@ -43,8 +43,9 @@ class _Run:
 class Zygote:
     """Serves one control socket until the other side closes it."""
 
-    def __init__(self, control: socket.socket, house: House) -> None:
+    def __init__(self, control: socket.socket, house: House, workers: Mapping[str, AnalysisWorker]) -> None:
         self._control = control
+        self._workers = workers
         self._house = house
         self._runs: dict[int, _Run] = {}
         self._poll = select.poll()
@@ -74,11 +75,16 @@ class Zygote:
         ends = Ends(sample, report, output)
         watch = socket.socket(fileno=watching)
         asked = json.loads(message)
-        limits = limits_of(asked.pop("limits"), asked["worker"])
+        limits = self._limits(asked["worker"], asked.pop("limits"))
         self._start(Order(limits=limits, **asked), ends, watch)
         for end in (sample, report, output):
             os.close(end)
         return True
+
+    def _limits(self, name: str, given: Mapping[str, Any] | None) -> Limits:
+        if given is not None:
+            return Limits(**given)
+        return self._workers[name].limits if name in self._workers else Limits()
 
     def _start(self, order: Order, ends: Ends, watch: socket.socket) -> None:
         walled = self._house.level.walled
@@ -154,12 +160,14 @@ class Zygote:
         run.watch.close()
 
 
-def preload(names: Iterable[str] | None) -> dict[str, str]:
-    """Import the workers and what they ask to have imported; returns what could not be, and why."""
+def preload(names: Iterable[str] | None) -> tuple[dict[str, AnalysisWorker], dict[str, str]]:
+    """Import the workers and what they ask to have imported; returns them, and why some could not be."""
+    workers = installed()
     problems: dict[str, str] = {}
-    for name in installed() if names is None else names:
+    for name in list(workers) if names is None else names:
         try:
-            for module in resolve(name).preload:
+            workers[name] = resolve(name)
+            for module in workers[name].preload:
                 importlib.import_module(module)
         except Exception as error:  # noqa: BLE001 - a third party's import may raise anything
             problems[name] = f"{type(error).__name__}: {error}"
@@ -169,7 +177,7 @@ def preload(names: Iterable[str] | None) -> dict[str, str]:
     gc.freeze()
     sys.stdout.flush()
     sys.stderr.flush()
-    return problems
+    return workers, problems
 
 
 def _tell(watch: socket.socket, **message: Any) -> None:

@@ -1,0 +1,25 @@
+"""Waiting for what must come, and looking at a sandbox's processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from orchestrator.sandbox import Sandbox
+from orchestrator.sandbox.processes import descendants
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether the condition comes true within a generous time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return condition()
+
+
+def left_by(sandbox: Sandbox) -> set[int]:
+    """The processes below the sandbox's fork server."""
+    assert sandbox._server is not None
+    return set(descendants(sandbox._server.process_id))
