@@ -1,0 +1,124 @@
+"""Words of commands and scripts that fetch, hide, start or destroy something, each with a weight."""
+
+from __future__ import annotations
+
+import re
+
+from workers._text import clean
+from workers._traits import Trait
+
+_CONTEXT = 120
+
+#: A trait, its weight, and the patterns of which one is enough.
+_TABLE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    (
+        "runs-interpreter",
+        15,
+        (r"\b(?:powershell|pwsh|mshta|wscript|cscript|rundll32|regsvr32)\b", r"\bcmd(?:\.exe)?\s+/[ckr]\b"),
+    ),
+    ("encoded-command", 30, (r"\s-e(?:nc|ncodedcommand|c)?\s+[\"']?[A-Za-z0-9+/=]{20,}",)),
+    ("hidden-window", 20, (r"-w(?:in(?:dowstyle)?)?\s+(?:hidden|1)\b",)),
+    (
+        "bypasses-policy",
+        15,
+        (r"-e(?:p|x|xec|xecutionpolicy)\s+(?:bypass|unrestricted)", r"amsiInitFailed", r"AmsiScanBuffer"),
+    ),
+    (
+        "turns-off-protection",
+        40,
+        (r"Set-MpPreference", r"DisableRealtimeMonitoring", r"netsh\s+(?:adv)?firewall\s.{0,80}\boff\b"),
+    ),
+    (
+        "downloads",
+        25,
+        (
+            r"\.Download(?:String|File|Data)\b",
+            r"Invoke-(?:WebRequest|RestMethod)",
+            r"\bcertutil\b.{0,80}-urlcache",
+            r"\bbitsadmin\b",
+            r"Start-BitsTransfer",
+            r"URLDownloadToFile",
+            r"\bXMLHTTP\b",
+            r"WinHttpRequest",
+            r"\b(?:curl|wget|mshta)\b.{0,200}https?://",
+        ),
+    ),
+    (
+        "runs-text-as-code",
+        20,
+        (
+            r"\bIEX\b",
+            r"Invoke-Expression",
+            r"\beval\s*\(",
+            r"\bExecute(?:Global)?\s*\(",
+            r"ScriptBlock\]::Create",
+        ),
+    ),
+    (
+        "loads-code-into-memory",
+        35,
+        (r"Assembly\]::Load", r"\bVirtualAlloc\b", r"Marshal\]::Copy", r"\bCreateThread\b"),
+    ),
+    (
+        "creates-shell",
+        20,
+        (
+            r"WScript\.Shell",
+            r"Shell\.Application",
+            r"\bShellExecute\b",
+            r"Win32_Process",
+            r"\bStart-Process\b",
+        ),
+    ),
+    (
+        "writes-files",
+        10,
+        (r"ADODB\.Stream", r"\.SaveToFile\b", r"CreateTextFile", r"WriteAllBytes", r"\bOut-File\b"),
+    ),
+    (
+        "persists",
+        30,
+        (
+            r"CurrentVersion\\+Run",
+            r"\bschtasks\b.{0,80}/create",
+            r"New-ScheduledTask",
+            r"Start Menu\\+Programs\\+Startup",
+        ),
+    ),
+    (
+        "deletes-backups",
+        60,
+        (
+            r"\bvssadmin\b.{0,40}\bdelete\b",
+            r"shadowcopy\s+delete",
+            r"\bwbadmin\b.{0,40}\bdelete\b",
+        ),
+    ),
+    (
+        "hides-code",
+        15,
+        (
+            r"FromBase64String",
+            r"fromCharCode",
+            r"\bunescape\s*\(",
+            r"\batob\s*\(",
+            r"StrReverse",
+            r"-bxor\b",
+            r"\bChrW?\(\d+\)\s*&",
+        ),
+    ),
+)
+_PATTERNS = tuple((name, weight, re.compile("|".join(many), re.IGNORECASE)) for name, weight, many in _TABLE)
+
+
+def command_traits(text: str) -> list[Trait]:
+    """Each kind of word that the text holds, once, with the place where it stands first."""
+    matches = ((name, weight, pattern.search(text)) for name, weight, pattern in _PATTERNS)
+    return [
+        Trait(name=name, weight=weight, detail=_around(match)) for name, weight, match in matches if match
+    ]
+
+
+def _around(match: re.Match[str]) -> str:
+    start, end = max(match.start() - _CONTEXT // 2, 0), match.end() + _CONTEXT
+    return clean(" ".join(match.string[start:end].split()), 2 * _CONTEXT)
