@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+from orchestrator.store.search import functions
+
 #: How long a SQLite writer waits for another one, in milliseconds.
 _BUSY_TIMEOUT = 15_000
 
@@ -54,6 +56,7 @@ def _sqlite(url: str, path: str | None, pool_size: int) -> Engine:
         # the driver's own transaction handling would begin a writer as a reader, and an upgrade of a
         # stale snapshot fails at once instead of waiting
         connection.isolation_level = None
+        functions.register(connection)
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")

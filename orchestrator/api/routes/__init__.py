@@ -11,6 +11,7 @@ from orchestrator.api.routes import (
     link,
     policy,
     sample,
+    search,
     service,
     submission,
     verdict,
@@ -30,4 +31,5 @@ ROUTERS: list[APIRouter] = [
     fact.router,
     classification.router,
     verdict.router,
+    search.router,
 ]

@@ -1,0 +1,1 @@
+"""Searches over samples and submissions, and statistics over submissions."""
