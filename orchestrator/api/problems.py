@@ -102,6 +102,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JsonResponse:
+        if error.status_code == 400:  # noqa: PLR2004 - FastAPI could not even decode the body
+            return problem(412, field_messages([{"loc": ("body",), "type": "json_invalid", "msg": ""}]))
         template = "url.not.exist" if error.status_code == 404 else "http.error"  # noqa: PLR2004
         text = f"{request.url.path}: {error.detail}"
         return problem(

@@ -55,6 +55,7 @@ class SecuredRoute(APIRoute):
             caller = keys.remembered(key_of(request)) or await run_in_threadpool(
                 keys.look_up, key_of(request)
             )
+            assert caller is not None
             if self.role is not None:
                 caller.need(self.role)
             request.state.caller = caller

@@ -58,4 +58,4 @@ def file_chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 def scratch_file() -> IO[bytes]:
     """A file that is gone when it is closed."""
-    return tempfile.TemporaryFile()  # type: ignore[return-value]
+    return tempfile.TemporaryFile()

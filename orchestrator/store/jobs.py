@@ -96,7 +96,7 @@ def _times(wanted: JobFilter) -> ColumnElement[bool]:
 
 
 def get_job(session: Session, job_id: UUID) -> Job | None:
-    return session.get(Job, job_id, options=[joinedload(Job.customer)])
+    return session.get(Job, job_id, options=[joinedload(Job.customer)], populate_existing=True)
 
 
 def lock_job(session: Session, job_id: UUID) -> Job:

@@ -36,8 +36,13 @@ def insert_sample(session: Session, values: dict[str, Any]) -> bool:
     """Insert unless the sample is there already; whether it was inserted."""
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(SampleRow).values(**values).on_conflict_do_nothing(index_elements=["sha256"])
-    return session.connection().execute(statement).rowcount == 1
+    statement = (
+        insert(SampleRow)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["sha256"])
+        .returning(SampleRow.sha256)
+    )
+    return session.execute(statement).first() is not None
 
 
 def readable_submissions(caller: Caller) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 
@@ -22,6 +22,7 @@ from orchestrator.settings import Settings
 from orchestrator.store import migrations
 from orchestrator.store.blobs import open_blobs
 from orchestrator.store.engine import make_engine
+from orchestrator.store.tables import Base
 from orchestrator.store.unit_of_work import UnitOfWork
 
 BASE = "/sampledb/v2"
@@ -29,7 +30,7 @@ POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432"
 
 
 class TestDatabase:
-    """A PostgreSQL database of its own, dropped at the end."""
+    """A PostgreSQL database of its own."""
 
     __test__ = False
 
@@ -39,6 +40,20 @@ class TestDatabase:
         with self._server.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {self.name}"))
         self.url = f"{POSTGRESQL}/{self.name}"
+
+    def migrate(self) -> None:
+        """Bring it to the newest schema."""
+        engine = make_engine(self.url)
+        migrations.upgrade(engine)
+        engine.dispose()
+
+    def empty(self) -> None:
+        """Delete every row."""
+        engine = make_engine(self.url)
+        with engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+        engine.dispose()
 
     def drop(self) -> None:
         with self._server.connect() as connection:
@@ -52,7 +67,8 @@ class Api:
     def __init__(self, folder: Path, database_url: str = "", **settings: Any) -> None:
         self.settings = Settings(data_dir=folder, database_url=database_url, **settings)
         self.engine = make_engine(self.settings.database)
-        migrations.upgrade(self.engine)
+        if migrations.current(self.engine) != migrations.head():
+            migrations.upgrade(self.engine)
         self.begin = partial(UnitOfWork, self.engine)
         self.dispatched: list[Message] = []
         self.application = Application(
@@ -88,23 +104,23 @@ class Api:
         role: Role = Role.analyzer,
         key: str | None = None,
         **options: Any,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """One request below the base path, with the key of this role."""
         headers = {"Argus-API-Key": self.keys[role] if key is None else key, **options.pop("headers", {})}
         if body is not None:
             options["json"] = body
         return self.client.request(method, BASE + path, headers=headers, **options)
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
+    def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("GET", path, **options)
 
-    def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+    def post(self, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return self.call("POST", path, {} if body is None else body, **options)
 
-    def put(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+    def put(self, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return self.call("PUT", path, {} if body is None else body, **options)
 
-    def delete(self, path: str, **options: Any) -> httpx.Response:
+    def delete(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("DELETE", path, **options)
 
     def upload(self, content: bytes, **options: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -89,14 +90,18 @@ class Searchable:
 
     searched: ClassVar[tuple[str | tuple[str, ...], ...]]
 
+    @classmethod
+    def keyword_text(cls, value: Callable[[str], object]) -> str:
+        """The text of a row, of whose columns ``value`` gives each by name."""
+        sections = [(each,) if isinstance(each, str) else each for each in cls.searched]
+        return text_of(*([value(name) for name in names] for names in sections))
+
     @declared_attr
     def search(cls) -> Mapped[str]:  # noqa: N805 - SQLAlchemy's own convention
         """The row's keyword text. It may be long, and nobody shows it, so queries leave it out."""
 
         def make(context: DefaultExecutionContext) -> str:
-            given = context.get_current_parameters()  # type: ignore[no-untyped-call]
-            sections = [(each,) if isinstance(each, str) else each for each in cls.searched]
-            return text_of(*([given.get(name) for name in names] for names in sections))
+            return cls.keyword_text(context.get_current_parameters().get)  # type: ignore[no-untyped-call]
 
         # sorted to the end: the other columns' defaults must be known when this one is made
         return mapped_column(Text, default=make, server_default="", deferred=True, sort_order=1000)
