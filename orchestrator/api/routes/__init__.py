@@ -13,6 +13,8 @@ from orchestrator.api.routes import (
     sample,
     search,
     service,
+    servicetask,
+    statistics,
     submission,
     verdict,
     worker,
@@ -32,4 +34,6 @@ ROUTERS: list[APIRouter] = [
     classification.router,
     verdict.router,
     search.router,
+    statistics.router,
+    servicetask.router,
 ]

@@ -10,6 +10,9 @@ from typing import Any
 
 import orjson
 
+from orchestrator.domain.statistics import Resolution
+from orchestrator.store.tables.base import from_millis, to_millis
+
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?")
 
 
@@ -65,8 +68,21 @@ def json_contains(documents: str | None, wanted: str) -> bool:
     return any(isinstance(each, dict) and members <= each.items() for each in listed)
 
 
+def json_text(document: str | None, key: str) -> str | None:
+    """The text under a key of a JSON object, None where there is none; PostgreSQL's ``->>``."""
+    value = orjson.loads(document or "{}").get(key)
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def bucket_start(millis: int | None, resolution: str) -> int | None:
+    """Where the bucket of a timeline that the moment is in begins, in epoch milliseconds."""
+    return None if millis is None else to_millis(Resolution(resolution).floor(from_millis(millis)))
+
+
 def register(connection: sqlite3.Connection) -> None:
     """Make the functions known to a connection."""
     connection.create_function("split_part", 3, split_part, deterministic=True)
     connection.create_function("json_has", 3, json_has, deterministic=True)
     connection.create_function("json_contains", 2, json_contains, deterministic=True)
+    connection.create_function("json_text", 2, json_text, deterministic=True)
+    connection.create_function("bucket_start", 2, bucket_start, deterministic=True)

@@ -46,7 +46,7 @@ SORT: dict[str, Any] = {
 }
 DEFAULT_SORT = "-observedTimestamp"
 
-_MOMENTS = {
+MOMENTS = {
     SubmissionTime.submitted: Submission.submitted_at,
     SubmissionTime.observed: Submission.observed_at,
     SubmissionTime.expiry: Submission.expiry_at,
@@ -109,7 +109,7 @@ def _times(criteria: SubmissionCriteria) -> list[Condition]:
     if not criteria.period:
         return []
     picked = selected(criteria.time_field_strategy, SubmissionTime)
-    moments = [every(within(_MOMENTS[each], criteria.period)) for each in picked]
+    moments = [every(within(MOMENTS[each], criteria.period)) for each in picked]
     return [matching(moments, criteria.time_match_strategy)]
 
 
