@@ -147,3 +147,13 @@ def api_answers(url: str) -> bool:
     with suppress(httpx.HTTPError):
         return httpx.get(f"{url}/ready", timeout=5.0, trust_env=False).is_success
     return False
+
+
+def workers_registered(url: str, key: str) -> bool:
+    """Whether a worker has announced itself: from then on a submission is planned for somebody."""
+    with suppress(httpx.HTTPError):
+        answer = httpx.get(
+            f"{url}/sampledb/v2/worker", headers={"Argus-API-Key": key}, timeout=5.0, trust_env=False
+        )
+        return answer.is_success and answer.json()["count"] > 0
+    return False

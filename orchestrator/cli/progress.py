@@ -18,17 +18,34 @@ from orchestrator.cli.runs import Run, follow
 _MARGIN = 6
 
 
-def wait(client: Client, runs: Sequence[Run]) -> None:
-    """Return when every job is closed; show what happens meanwhile where a person can see it."""
+def wait(client: Client, runs: Sequence[Run], *, narrate: bool = False) -> None:
+    """Return when every job is closed; show what happens meanwhile where a person can see it.
+
+    With ``narrate``, every change is a line where there is no terminal to draw on.
+    """
     bar = Progress(
         TextColumn("job tasks"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=output.err
     )
     meter = bar.add_task("", total=None)
+    told: dict[str, str] = {}
     with Live(console=output.err, transient=True, refresh_per_second=8, auto_refresh=False) as live:
         for _ in follow(client, runs):
             total = sum(len(run.job_tasks) for run in runs)
             bar.update(meter, total=total or None, completed=sum(run.finished for run in runs))
+            if narrate and not output.err.is_terminal:
+                _narrate(runs, told)
             live.update(Group(bar, *_lines(runs)), refresh=output.err.is_terminal)
+
+
+def _narrate(runs: Sequence[Run], told: dict[str, str]) -> None:
+    for run in runs:
+        for row in run.job_tasks:
+            if told.get(row["id"]) != row["state"]:
+                told[row["id"]] = row["state"]
+                line = output.text(f"{run.file:24.24} {row['worker']:12} ").append_text(
+                    output.state(row["state"])
+                )
+                output.err.print(line)
 
 
 def _lines(runs: Sequence[Run]) -> list[Text]:

@@ -46,7 +46,7 @@ def submit(
     if name and len(sources) != 1:
         raise Failure("--name is for a single file", Status.usage)
     with connect() as client:
-        runs = [_submit(client, source, name, body) for source in sources]
+        runs = [send(client, source, name, body) for source in sources]
         if wait:
             progress.wait(client, runs)
         _show(client, runs, wait=wait, json=json)
@@ -101,7 +101,9 @@ def _opened(source: Path | None) -> Iterator[BinaryIO]:
         yield spool  # type: ignore[misc]
 
 
-def _submit(client: Client, source: Path | None, name: str | None, body: Mapping[str, object]) -> Run:
+def send(
+    client: Client, source: Path | None, name: str | None = None, body: Mapping[str, object] | None = None
+) -> Run:
     """Upload and submit one file; what the server refuses about it is in the run's ``error``."""
     run = Run(file=name or (source.name if source else "stdin"))
     try:
@@ -112,7 +114,7 @@ def _submit(client: Client, source: Path | None, name: str | None, body: Mapping
         answer = client.post(
             f"/sample/{run.sha256}/submission",
             {
-                **body,
+                **(body or {}),
                 "challengeToken": uploaded["challenge"],
                 "fileName": run.file,
                 "userAgent": {"name": "assay-cli", "version": version("assay")},

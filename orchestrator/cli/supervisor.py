@@ -119,7 +119,7 @@ class Supervisor:
         while not ready():
             if time.monotonic() > deadline:
                 raise ChildDied(f"{name} was not ready within {timeout:.0f} s")
-            self._wait(0.05)
+            self._wait(0.1)
 
     def watch(self) -> None:
         """Keep the children until a signal asks for the end (:class:`Stopped`) or one dies for good."""

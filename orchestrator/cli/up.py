@@ -64,6 +64,7 @@ def _run(supervisor: Supervisor, settings: Settings, server: socket.socket, held
         supervisor.start(child)
     url = embedded.url_of(server)
     supervisor.await_ready("api", lambda: embedded.api_answers(url), _START)
+    supervisor.await_ready("the first worker", lambda: embedded.workers_registered(url, key), _START)
     broker = embedded.environment(settings).get("ASSAY_BROKER_URL", "")
     runtime.publish(runtime.Running(url, key, os.getpid(), str(settings.folder), broker, supervisor.pids))
     line(f"Assay is at {url}")
