@@ -75,7 +75,7 @@ def judge(
         score=score,
         status_override=override,
         contradicting=override is None and len(overrides) > 1,
-        triggered_detections=sum(len(each.detections) for each in opinions),
+        triggered_detections=sum(len(_unique(each.detections)) for each in opinions),
         tags=_tags(opinions),
         analyses=[_used(each, impacts.get(each.id), score) for each in opinions],
     )
@@ -117,6 +117,10 @@ def _used(opinion: Opinion, impact: int | None, score: int) -> dict[str, Any]:
         "user_agent_name": opinion.user_agent_name,
         "user_agent_version": opinion.user_agent_version,
         "possible_detections": opinion.possible_detections,
-        "tags": [dict(tag) for tag in opinion.tags],
-        "detections": [dict(detection) for detection in opinion.detections],
+        "tags": _unique(opinion.tags),
+        "detections": _unique(opinion.detections),
     }
+
+
+def _unique(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    return list({tuple(sorted(row.items())): dict(row) for row in rows}.values())

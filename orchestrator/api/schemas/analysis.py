@@ -115,7 +115,8 @@ def info_of(row: Analysis) -> AnalysisInfo:
 
 
 def tags_of(rows: Iterable[Any]) -> list[ShownTag]:
-    return [ShownTag.model_validate(row) for row in rows]
+    """The tags, each once, whatever a worker gave."""
+    return list({(row["type"], row["value"]): ShownTag.model_validate(row) for row in rows}.values())
 
 
 def detections_of(rows: Iterable[Any]) -> list[ShownDetection]:
