@@ -38,14 +38,13 @@ _TABLE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
             r"\bbitsadmin\b",
             r"Start-BitsTransfer",
             r"URLDownloadToFile",
-            r"\bXMLHTTP\b",
-            r"WinHttpRequest",
             r"\b(?:curl|wget|mshta)\b.{0,200}https?://",
         ),
     ),
+    ("web-request", 10, (r"XMLHTTP\b", r"WinHttpRequest")),
     (
         "runs-text-as-code",
-        20,
+        15,
         (
             r"\bIEX\b",
             r"Invoke-Expression",
@@ -69,6 +68,21 @@ _TABLE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
             r"Win32_Process",
             r"\bStart-Process\b",
         ),
+    ),
+    (
+        "runs-download-in-shell",
+        50,
+        (
+            r"\b(?:curl|wget)\b[^|\n]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b",
+            r"base64\s+(?:-d|--decode)[^|\n]{0,100}\|\s*(?:ba|z|da)?sh\b",
+            r"\bexec\s*\(\s*(?:\w+\.){0,3}(?:b64decode|decompress|loads)\s*\(",
+        ),
+    ),
+    ("reverse-shell", 60, (r"/dev/(?:tcp|udp)/[\w.-]{3,60}/\d", r"\bnc(?:at)?\b.{0,60}\s-e\s+\S*(?:sh|cmd)")),
+    (
+        "runs-request",
+        60,
+        (r"\b(?:eval|assert|system|passthru|shell_exec)\s*\([^;\n]{0,60}\$_(?:GET|POST|REQUEST)",),
     ),
     (
         "writes-files",
@@ -96,7 +110,7 @@ _TABLE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ),
     (
         "hides-code",
-        15,
+        10,
         (
             r"FromBase64String",
             r"fromCharCode",
