@@ -66,7 +66,7 @@ def add_submission(
     uow.session.add(row)
     uow.flush()
     access.grant(uow, caller, row.id, new.acl)
-    sample = _touch(uow, sha256, row)
+    sample = touch(uow, row)
     wish = planning.Wish(customer_id, row.id, row.meta_data, by=caller.user)
     planned = planning.plan(uow, settings, sample, wish)
     uow.commit()
@@ -99,11 +99,11 @@ def _row(new: NewSubmission, caller: Caller, sha256: str, customer_id: int, at: 
     )
 
 
-def _touch(uow: UnitOfWork, sha256: str, row: Submission) -> SampleRow:
-    """Widen the sample's first and last moments to hold this submission's."""
-    sample = sample_store.lock_sample(uow.session, sha256)
+def touch(uow: UnitOfWork, row: Submission) -> SampleRow:
+    """Widen the sample's first and last moments to hold this submission's; does not commit."""
+    sample = sample_store.lock_sample(uow.session, row.sample_sha256)
     if sample is None or sample.deleted_at:
-        raise NotFound("sample", sha256)
+        raise NotFound("sample", row.sample_sha256)
     sample.first_submitted_at = min(sample.first_submitted_at or row.submitted_at, row.submitted_at)
     sample.last_submitted_at = max(sample.last_submitted_at or row.submitted_at, row.submitted_at)
     sample.first_observed_at = min(sample.first_observed_at or row.observed_at, row.observed_at)
