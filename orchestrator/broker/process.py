@@ -14,7 +14,6 @@ from orchestrator.errors import SettingsError
 from orchestrator.settings import Settings
 from orchestrator.worker import installed, uninstallable
 
-
 #: Loggers that write two lines for every job task; the history tells the same.
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 

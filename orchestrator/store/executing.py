@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from orchestrator.domain.vocabulary import JobTaskState, ServiceTaskState
+from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.store.tables import (
     Job,
     JobTask,
@@ -94,10 +94,10 @@ def mark_published(session: Session, ids: Sequence[UUID], attempt: int, at: date
 
 
 def mark_service_published(session: Session, ids: Sequence[UUID], at: datetime) -> None:
-    """Note when service tasks that still wait were sent."""
+    """Note when service tasks that are not at their end were sent."""
     session.connection().execute(
         update(ServiceTask.__table__)
-        .where(ServiceTask.id.in_(list(ids)), ServiceTask.state == ServiceTaskState.pending)
+        .where(ServiceTask.id.in_(list(ids)), ServiceTask.finished_at.is_(None))
         .values(published_at=at)
     )
 
