@@ -35,6 +35,7 @@ class ServiceTask(Base):
     execution_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
+    #: When whoever carries it out was last heard; None while nobody does.
     seen_at: Mapped[datetime | None]
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"))
     parent_id: Mapped[UUID | None] = mapped_column(index=True)
@@ -43,6 +44,10 @@ class ServiceTask(Base):
     worker_host: Mapped[str | None]
     response_context: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     response_messages: Mapped[list[Any]] = mapped_column(Json, default=list)
+    #: How often in a row it was begun and lost; a step that is done begins anew.
+    attempt: Mapped[int] = mapped_column(default=0)
+    #: How far the operation has come, in its own words; empty at the start.
+    cursor: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
     created_by: Mapped[Subject | None] = relationship(lazy="joined")
 
