@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, cast, false, func, not_, or_, true
+from sqlalchemy import ColumnElement, and_, cast, false, func, literal_column, not_, or_, true
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from orchestrator.domain.criteria import Agent, C, Match, MetaData, Period, Tag, sort_out
 from orchestrator.domain.keywords import ESCAPE, SECTION, fold, pattern
 from orchestrator.store.search.functions import is_number
+from orchestrator.store.tables.base import INDEXED
 
 Condition = ColumnElement[bool]
 Column = Any
-
-#: How much of a long text its index holds; PostgreSQL's B-tree takes no entry over 2.7 kB.
-INDEXED = 200
 
 _TRUTHS = ("true", "false", "null")
 
@@ -49,16 +47,21 @@ def one_of(column: Column, values: Sequence[object]) -> list[Condition]:
     return [column.in_(values)] if values else []
 
 
+def beginning(column: Column) -> Column:
+    """How a text begins, as its index has it: spelled out, since a parameter is no part of an index."""
+    return func.substr(column, literal_column("1"), literal_column(str(INDEXED)))
+
+
 def text_is(column: Column, values: Sequence[str]) -> list[Condition]:
     """A text that may be long is one of the values: its index holds only how it begins."""
     if not values:
         return []
-    beginning = func.substr(column, 1, INDEXED)
+    start = beginning(column)
     short = [value for value in values if len(value) < INDEXED]
     long = [value for value in values if len(value) >= INDEXED]
-    conditions: list[Condition] = [beginning.in_(short)] if short else []
+    conditions: list[Condition] = [start.in_(short)] if short else []
     if long:
-        conditions.append(and_(beginning.in_([value[:INDEXED] for value in long]), column.in_(long)))
+        conditions.append(and_(start.in_([value[:INDEXED] for value in long]), column.in_(long)))
     return [some(conditions)] if len(conditions) > 1 else conditions
 
 

@@ -45,6 +45,7 @@ from orchestrator.store.tables import (
     Submission,
     Verdict,
 )
+from orchestrator.store.tables.samples import CLASSIFIED
 
 Hashes = Select[str]
 
@@ -81,7 +82,8 @@ class Parts:
 
     def _samples(self, condition: Callable[[Any], Condition]) -> Hashes:
         sample = aliased(SampleRow)
-        return select(sample.sha256).where(condition(sample), *within(sample.created_at, self._index))
+        live = (sample.deleted_at.is_(None), *within(sample.created_at, self._index))
+        return select(sample.sha256).where(condition(sample), *live)
 
     def analysis(self, wanted: AnalysisClause) -> Hashes:
         results = self._documents.metadata(Analysis.result, wanted.analysis_result)
@@ -90,11 +92,7 @@ class Parts:
     def classification(self, wanted: ClassificationClause) -> Hashes:
         kind = SampleClassification
         return self._classifications(
-            *one_of(kind.type, wanted.type),
-            *one_of(kind.super_type, wanted.super_type),
-            *one_of(kind.arch, wanted.arch),
-            *one_of(kind.platform, wanted.platform),
-            *one_of(kind.version, wanted.version),
+            *(each for name in CLASSIFIED for each in text_is(getattr(kind, name), getattr(wanted, name))),
             *self._documents.metadata(kind.meta_data, wanted.meta_data),
         )
 
@@ -188,8 +186,8 @@ class Parts:
 
 
 _FLAGS: dict[VerdictFlag, Condition] = {
-    VerdictFlag.manual: Verdict.manual.is_(True),
-    VerdictFlag.contradicting: Verdict.contradicting.is_(True),
+    VerdictFlag.manual: and_(Verdict.manual),
+    VerdictFlag.contradicting: and_(Verdict.contradicting),
     # no verdict of ours is shared between services
     VerdictFlag.shared: false(),
 }

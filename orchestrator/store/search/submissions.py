@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from orchestrator.domain.caller import Caller
@@ -20,10 +20,10 @@ from orchestrator.domain.criteria import (
 from orchestrator.domain.paging import Found, Page
 from orchestrator.store.access import customer_ids
 from orchestrator.store.search.conditions import (
-    INDEXED,
     Condition,
     Documents,
     agents,
+    beginning,
     clauses,
     contains,
     every,
@@ -38,8 +38,8 @@ from orchestrator.store.search.sight import Sight
 from orchestrator.store.tables import Submission
 
 SORT: dict[str, Any] = {
-    "fileName": func.substr(Submission.file_name, 1, INDEXED),
-    "mimeType": func.substr(Submission.mime_type, 1, INDEXED),
+    "fileName": beginning(Submission.file_name),
+    "mimeType": beginning(Submission.mime_type),
     "expiryTimestamp": Submission.expiry_at,
     "observedTimestamp": Submission.observed_at,
     "submittedTimestamp": Submission.submitted_at,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 from orchestrator.domain.ids import new_id
 from orchestrator.domain.vocabulary import StatusOverride, Tlp
 from orchestrator.store.tables.access import Customer, Subject
-from orchestrator.store.tables.base import Base, Json, Searchable, values
+from orchestrator.store.tables.base import Base, Json, Searchable, documents, values
 from orchestrator.store.tables.jobs import Job
 
 
@@ -23,6 +23,10 @@ class Analysis(Searchable, Base):
     __table_args__ = (
         Index("ix_analysis_sample_sha256_created_at", "sample_sha256", "created_at"),
         Index("ix_analysis_job_id", "job_id"),
+        Index("ix_analysis_created_at", "created_at"),
+        Index("ix_analysis_tlp", "tlp"),
+        Index("ix_analysis_user_agent_name", "user_agent_name"),
+        documents("ix_analysis_result_values", "result"),
         Index(
             "ix_analysis_sample_sha256_user_agent_name_created_at",
             "sample_sha256",
@@ -77,7 +81,7 @@ class Evidence(Base):
     file_name: Mapped[str]
     mime_type: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
-    checksum: Mapped[str] = mapped_column(String(64))
+    checksum: Mapped[str] = mapped_column(String(64), index=True)
     internal: Mapped[bool] = mapped_column(default=False)
     potentially_malicious: Mapped[bool] = mapped_column(default=False)
     user_id: Mapped[int] = mapped_column(ForeignKey("subject.id"))
@@ -92,6 +96,14 @@ class Verdict(Searchable, Base):
     __tablename__ = "verdict"
     __table_args__ = (
         Index("ix_verdict_sample_sha256_created_at", "sample_sha256", "created_at"),
+        Index("ix_verdict_score", "score"),
+        documents("ix_verdict_tags_values", "tags"),
+        Index(
+            "ix_verdict_sample_sha256_contradicting",
+            "sample_sha256",
+            postgresql_where=text("contradicting"),
+            sqlite_where=text("contradicting = 1"),
+        ),
         Index(
             "ix_verdict_sample_sha256_manual",
             "sample_sha256",

@@ -7,7 +7,19 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Dialect, Enum, Integer, MetaData, Table, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Enum,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -19,6 +31,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 #: A JSON value; PostgreSQL keeps it parsed, so that it can be searched.
 Json = JSON().with_variant(JSONB(), "postgresql")
+
+#: How much of a text that may be long its index holds, in characters.
+INDEXED = 200
 
 #: A key that the database counts up. SQLite counts up only a plain INTEGER.
 Counter = BigInteger().with_variant(Integer(), "sqlite")
@@ -56,6 +71,17 @@ def values(enum: type[StrEnum]) -> Enum:
         create_constraint=False,
         length=24,
     )
+
+
+def documents(name: str, column: str) -> Any:
+    """An index over the values in a JSON column, for PostgreSQL alone."""
+    index = Index(name, column, postgresql_using="gin", postgresql_ops={column: "jsonb_path_ops"})
+    return index.ddl_if(dialect="postgresql")
+
+
+def beginning(name: str, column: str) -> Index:
+    """An index over how a text begins: a whole one may be longer than PostgreSQL's B-tree takes."""
+    return Index(name, text(f"substr({column}, 1, {INDEXED})"))
 
 
 class Base(DeclarativeBase):

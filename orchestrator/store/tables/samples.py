@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from orchestrator.domain.ids import new_id
 from orchestrator.domain.vocabulary import LinkType, Tlp
 from orchestrator.store.tables.access import Customer, Subject
-from orchestrator.store.tables.base import Base, Json, Searchable, values
+from orchestrator.store.tables.base import Base, Json, Searchable, beginning, documents, values
 
 Sha256 = String(64)
+
+_LIVE = text("deleted_at IS NULL")
+
+#: What a classification says of a file.
+CLASSIFIED = ("type", "super_type", "arch", "platform", "version")
 
 
 class SampleRow(Searchable, Base):
@@ -21,10 +26,16 @@ class SampleRow(Searchable, Base):
 
     __tablename__ = "sample"
     __table_args__ = (
-        Index("ix_sample_created_at_sha256", "created_at", "sha256"),
+        # a search never shows a deleted sample, and counting needs no look at the rows themselves
+        Index(
+            "ix_sample_created_at_sha256", "created_at", "sha256", postgresql_where=_LIVE, sqlite_where=_LIVE
+        ),
+        Index("ix_sample_size_sha256", "size", "sha256", postgresql_where=_LIVE, sqlite_where=_LIVE),
         Index("ix_sample_md5", "md5"),
         Index("ix_sample_sha1", "sha1"),
         Index("ix_sample_sha512", "sha512"),
+        # no column that changes is indexed, and pages keep room: an update touches no index then
+        {"postgresql_with": {"fillfactor": 80}},
     )
     searched = ("sha256", "sha512", "sha1", "md5")
 
@@ -67,9 +78,16 @@ class Submission(Searchable, Base):
     __table_args__ = (
         Index("ix_submission_sample_sha256_customer_id", "sample_sha256", "customer_id"),
         Index("ix_submission_customer_id_submitted_at", "customer_id", "submitted_at"),
+        # what a customer may see, without a look at the rows
+        Index("ix_submission_customer_id_sample_sha256", "customer_id", "sample_sha256"),
         Index("ix_submission_submitted_at", "submitted_at"),
         Index("ix_submission_observed_at", "observed_at"),
         Index("ix_submission_expiry_at", "expiry_at"),
+        Index("ix_submission_tlp", "tlp"),
+        Index("ix_submission_user_agent_name", "user_agent_name"),
+        beginning("ix_submission_file_name_beginning", "file_name"),
+        beginning("ix_submission_mime_type_beginning", "mime_type"),
+        documents("ix_submission_meta_data_values", "meta_data"),
     )
     searched = (
         "id",
@@ -107,6 +125,11 @@ class SampleLink(Searchable, Base):
     __table_args__ = (
         Index("ix_link_sample_sha256_created_at", "sample_sha256", "created_at"),
         Index("ix_link_reference", "reference"),
+        Index("ix_link_created_at", "created_at"),
+        Index("ix_link_user_id", "user_id"),
+        Index("ix_link_type", "type"),
+        Index("ix_link_tlp", "tlp"),
+        Index("ix_link_user_agent_name", "user_agent_name"),
     )
     searched = ("type", "reference", "tlp", ("user_agent_name", "user_agent_version"))
 
@@ -129,7 +152,12 @@ class StaticFact(Searchable, Base):
     """Something that is true of the bytes, whoever looks."""
 
     __tablename__ = "static_fact"
-    __table_args__ = (Index("ix_static_fact_sample_sha256_key", "sample_sha256", "key"),)
+    __table_args__ = (
+        Index("ix_static_fact_sample_sha256_key", "sample_sha256", "key"),
+        Index("ix_static_fact_user_agent_name", "user_agent_name"),
+        beginning("ix_static_fact_key_beginning", "key"),
+        beginning("ix_static_fact_value_beginning", "value"),
+    )
     searched = ("key", ("user_agent_name", "user_agent_version"), "value")
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -148,7 +176,12 @@ class SampleClassification(Searchable, Base):
     """What kind of file a classifier, of this version, says the sample is."""
 
     __tablename__ = "classification"
-    __table_args__ = (Index("ix_classification_sample_sha256_created_at", "sample_sha256", "created_at"),)
+    __table_args__ = (
+        Index("ix_classification_sample_sha256_created_at", "sample_sha256", "created_at"),
+        Index("ix_classification_created_at", "created_at"),
+        *(beginning(f"ix_classification_{each}_beginning", each) for each in CLASSIFIED),
+        documents("ix_classification_meta_data_values", "meta_data"),
+    )
     searched = ("type", "super_type", "arch", "platform", "version", "meta_data")
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
