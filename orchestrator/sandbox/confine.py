@@ -53,7 +53,7 @@ class Place:
 def make_place(house: House, run: str, name: str, limits: Limits, *, network: bool) -> Place:
     """The folders of one run; behind a wall they are mounts of its own with a size."""
     if house.level.walled:
-        _mount_place(limits, network=network)
+        _mount_place(house, limits, network=network)
         return Place(Path(wall.SAMPLE, name), Path(wall.SCRATCH))
     folder = Path(house.base, run)
     folder.mkdir(mode=0o711)
@@ -98,7 +98,7 @@ def _optional(is_optional: bool) -> contextlib.AbstractContextManager[None]:
     return contextlib.suppress(OSError) if is_optional else contextlib.nullcontext()
 
 
-def _mount_place(limits: Limits, *, network: bool) -> None:
+def _mount_place(house: House, limits: Limits, *, network: bool) -> None:
     apart = linux.CLONE_NEWNS | linux.CLONE_NEWIPC
     linux.unshare(apart if network else apart | linux.CLONE_NEWNET)
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
@@ -108,8 +108,15 @@ def _mount_place(limits: Limits, *, network: bool) -> None:
     linux.mount("sample", wall.SAMPLE, "tmpfs", plain, "mode=755")
     size = f"size={limits.scratch_mb}m,nr_inodes={scratch.MAX_FILES},mode=700"
     linux.mount("scratch", wall.SCRATCH, "tmpfs", plain, size)
-    for elsewhere in wall.TEMPORARY:
+    for elsewhere in _other_names(house):
         linux.mount(wall.SCRATCH, elsewhere, None, linux.MS_BIND)
+
+
+def _other_names(house: House) -> list[str]:
+    """Where the scratch folder shows up too; not over something that a run is to see there."""
+    return [
+        each for each in wall.TEMPORARY if not any(Path(path).is_relative_to(each) for path in house.readable)
+    ]
 
 
 def _choose_user(house: House, place: Place) -> int:
@@ -117,7 +124,11 @@ def _choose_user(house: House, place: Place) -> int:
     if not house.nobody:
         return 0
     user = random.choice(_NOBODIES)  # noqa: S311 - to keep runs apart, not a secret
-    os.chown(place.scratch, user, user)
+    try:
+        os.chown(place.scratch, user, user)
+    except OSError:
+        # root of a user namespace that maps no such user
+        return 0
     return user
 
 
@@ -141,6 +152,6 @@ def _limit(house: House, limits: Limits, count_from: int) -> None:
 
 def _rules(house: House, place: Place) -> tuple[Iterable[str], Iterable[str]]:
     if house.level.walled:
-        return ["/"], [wall.SCRATCH, *wall.TEMPORARY, *DEVICES]
+        return ["/"], [wall.SCRATCH, *_other_names(house), *DEVICES]
     proc = [os.path.realpath(f"/proc/{each}") for each in _PROC]
     return [*house.readable, *proc, str(place.sample.parent)], [str(place.scratch), *DEVICES]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import socket
 import tempfile
 import uuid
 from pathlib import Path
 
 from orchestrator.sandbox import probe
 from orchestrator.sandbox.forkserver import ForkServer
-from orchestrator.sandbox.outcome import Ending, Level, SandboxUnavailable
+from orchestrator.sandbox.outcome import Ending, Level, Outcome, SandboxUnavailable
 from orchestrator.sandbox.run import Run
 from orchestrator.worker import Limits, Sample
 
@@ -31,25 +32,31 @@ def examine() -> dict[Level, str]:
 @functools.cache
 def shortcoming(level: Level) -> str:
     """Why this level does not work here; empty if it does. Takes about half a second the first time."""
-    with tempfile.TemporaryDirectory(prefix="assay-probe-") as folder:
+    try:
+        outcome = _try(level)
+    except SandboxUnavailable as error:
+        return str(error)
+    if outcome.ending is not Ending.finished or outcome.findings is None:
+        return f"{level}: {outcome.message}"
+    escapes = dict(outcome.findings.result)["escapes"]
+    if level > Level.rlimits and escapes:
+        return f"{level}: a run can still {' and '.join(escapes)}"
+    return ""
+
+
+def _try(level: Level) -> Outcome:
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-probe-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
         secret, content, scratch = (Path(folder, each) for each in ("secret", "sample", "scratch"))
         secret.write_bytes(b"secret")
         content.write_bytes(b"probe")
         scratch.mkdir()
-        sample = Sample(content, "0" * 64, 5, scratch, options={"secret": str(secret)})
+        options = {"secret": str(secret), "port": str(listener.getsockname()[1])}
+        sample = Sample(content, "0" * 64, len(b"probe"), scratch, options=options)
+        server = ForkServer(level, [probe.WORKER])
         try:
-            server = ForkServer(level, [probe.WORKER])
-        except SandboxUnavailable as error:
-            return str(error)
-        try:
-            outcome = Run(server, uuid.uuid4().hex, None).perform(
-                probe.WORKER, sample, Limits(), network=False
-            )
+            return Run(server, uuid.uuid4().hex, None).perform(probe.WORKER, sample, Limits(), network=False)
         finally:
             server.close()
-    if outcome.ending is not Ending.finished or outcome.findings is None:
-        return f"{level}: {outcome.message}"
-    result = dict(outcome.findings.result)
-    if level > Level.rlimits and result["reads_outside"]:
-        return f"{level}: a run can still read files outside"
-    return ""

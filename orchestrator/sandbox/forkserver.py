@@ -93,7 +93,9 @@ class ForkServer:
     def forget(self, run: str) -> None:
         """Remove the files of a run that has ended."""
         if self._base:
-            scratch.remove(Path(self._base, run))
+            # the fork server's warden may be at it too, and removes at the end what stays now
+            with contextlib.suppress(OSError):
+                scratch.remove(Path(self._base, run))
 
     def close(self) -> None:
         """End the fork server and every run in it; waits until they are gone."""

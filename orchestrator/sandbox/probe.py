@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from orchestrator.worker import Findings, NothingForMe, Sample, analysis_worker
@@ -15,11 +16,23 @@ def probe(sample: Sample) -> Findings:
     if sample.path.read_bytes() != b"probe":
         raise NothingForMe("the sample does not read as it should")
     (sample.scratch / "written").write_bytes(b"probe")
-    return Findings(result={"reads_outside": _can_read(sample.options["secret"])})
+    escapes = {
+        "read files outside": _can_read(sample.options["secret"]),
+        "reach the network": _can_connect(int(sample.options["port"])),
+    }
+    return Findings(result={"escapes": [name for name, works in escapes.items() if works]})
 
 
 def _can_read(path: str) -> bool:
     try:
         return bool(Path(path).read_bytes())
+    except OSError:
+        return False
+
+
+def _can_connect(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
     except OSError:
         return False

@@ -45,14 +45,23 @@ class Run:
         #: why this side wants the end; empty while it does not
         self._given_up: tuple[Ending, str] | None = None
         self._given_up_at = 0.0
+        self._next_question = 0.0
 
     def perform(self, worker: str, sample: Sample, limits: Limits | None, *, network: bool) -> Outcome:
         """Start it, watch it until nothing of it is left, and judge what came of it."""
         with contextlib.ExitStack() as stack:
-            report, output, watch = self._order(stack, worker, sample, limits, network=network)
-            self._watch(report, output, watch)
-            if self._folder >= 0:
-                stack.callback(os.close, self._folder)
+            stack.callback(self._close_folder)
+            content = stack.enter_context(sample.path.open("rb"))
+            told = {
+                "run": self._name,
+                "worker": worker,
+                "sample": _without_paths(sample),
+                "limits": asdict(limits) if limits else None,
+                "network": network,
+            }
+            # a fork server that has just died takes no order: there is no end to read then
+            with contextlib.suppress(ConnectionError):
+                self._watch(*self._order(stack, told, content.fileno()))
             ending, message, findings = self._judge(sample)
         return Outcome(
             ending=ending,
@@ -66,27 +75,16 @@ class Run:
     def _order(
         self,
         stack: contextlib.ExitStack,
-        worker: str,
-        sample: Sample,
-        limits: Limits | None,
-        *,
-        network: bool,
+        told: dict[str, Any],
+        content: int,
     ) -> tuple[socket.socket, int, socket.socket]:
-        content = stack.enter_context(sample.path.open("rb"))
         report, their_report = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         watch, their_watch = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, their_output = os.pipe()
         stack.enter_context(report)
         stack.enter_context(watch)
         stack.callback(os.close, output)
-        told = {
-            "run": self._name,
-            "worker": worker,
-            "sample": _without_paths(sample),
-            "limits": asdict(limits) if limits else None,
-            "network": network,
-        }
-        descriptors = (content.fileno(), their_report.fileno(), their_output, their_watch.fileno())
+        descriptors = (content, their_report.fileno(), their_output, their_watch.fileno())
         try:
             self._server.order(told, descriptors)
         finally:
@@ -141,7 +139,7 @@ class Run:
         except (BlockingIOError, ConnectionError):
             return False
         self._report += chunk
-        return bool(chunk) and len(self._report) <= self._limits.output_mb * _MIB
+        return bool(chunk) and not self._is_over()
 
     def _read_output(self, output: int) -> bool:
         try:
@@ -150,7 +148,7 @@ class Run:
             return False
         self._output += len(chunk)
         self._tail = (self._tail + chunk)[-_TAIL:]
-        return bool(chunk) and self._output <= self._limits.output_mb * _MIB
+        return bool(chunk) and not self._is_over()
 
     def _consider(self, watch: socket.socket) -> None:
         if self._given_up:
@@ -158,17 +156,20 @@ class Run:
                 # it does not even end what it was asked to: no trust in it any more
                 self._server.close()
             return
-        most = self._limits.output_mb * _MIB
-        late = time.monotonic() - self._started > self._limits.seconds + _GRACE_SECONDS
+        now = time.monotonic()
+        if now < self._next_question:
+            return
+        self._next_question = now + _POLL_SECONDS
+        late = now - self._started > self._limits.seconds + _GRACE_SECONDS
         if self._cancelled():
             self._given_up = Ending.cancelled, "cancelled"
-        elif max(len(self._report), self._output) > most:
-            self._given_up = Ending.refused, f"more than {self._limits.output_mb} MiB of output"
+        elif self._is_over():
+            self._given_up = Ending.refused, self._over_message()
         elif late:
             self._given_up = Ending.timeout, f"still running after {self._limits.seconds:g} s"
         else:
             return
-        self._given_up_at = time.monotonic()
+        self._given_up_at = now
         with contextlib.suppress(OSError):
             watch.shutdown(socket.SHUT_WR)
 
@@ -177,6 +178,8 @@ class Run:
             return *self._given_up, None
         if self._end is None:
             return Ending.crashed, _SERVER_DIED, None
+        if self._is_over():
+            return Ending.refused, self._over_message(), None
         if stopped := self._stopped(self._end):
             return *stopped, None
         try:
@@ -208,9 +211,19 @@ class Run:
             return Ending.crashed, self._with_tail(f"exited with status {code} before it returned")
         return None
 
+    def _is_over(self) -> bool:
+        return max(len(self._report), self._output) > self._limits.output_mb * _MIB
+
+    def _over_message(self) -> str:
+        return f"more than {self._limits.output_mb} MiB of output"
+
     def _with_tail(self, message: str) -> str:
         tail = self._tail.decode(errors="replace").strip()
         return f"{message}: {tail}" if tail else message
+
+    def _close_folder(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
 
     def _collect(self, findings: Findings, sample: Sample) -> Findings:
         names = [each.path for each in findings.evidence] + [each.path for each in findings.children]

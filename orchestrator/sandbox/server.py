@@ -109,3 +109,5 @@ def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -
     threads = len(list(Path("/proc/self/task").iterdir()))
     control.send(json.dumps({"ready": True, "problems": problems, "threads": threads}).encode())
     Zygote(control, house, workers).serve()
+    # there is nothing left to finalise, and some libraries take their time over it
+    os._exit(0)

@@ -96,7 +96,7 @@ class Zygote:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             if not walled and os.getppid() != parent:
                 os._exit(1)
-            live(order, self._house, ends)
+            live(order, self._workers.get(order.worker), self._house, ends)
         if walled:
             linux.setns(self._own_processes, linux.CLONE_NEWPID)
         run = _Run(order.run, process, os.pidfd_open(process), watch, order.limits)
@@ -162,9 +162,9 @@ class Zygote:
 
 def preload(names: Iterable[str] | None) -> tuple[dict[str, AnalysisWorker], dict[str, str]]:
     """Import the workers and what they ask to have imported; returns them, and why some could not be."""
-    workers = installed()
+    workers: dict[str, AnalysisWorker] = {}
     problems: dict[str, str] = {}
-    for name in list(workers) if names is None else names:
+    for name in installed() if names is None else names:
         try:
             workers[name] = resolve(name)
             for module in workers[name].preload:
