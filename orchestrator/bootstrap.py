@@ -14,6 +14,7 @@ from orchestrator.settings import Settings
 from orchestrator.store import migrations
 from orchestrator.store.blobs import open_blobs
 from orchestrator.store.engine import make_engine
+from orchestrator.store.hot import open_hot_reads
 from orchestrator.store.unit_of_work import UnitOfWork
 
 
@@ -32,6 +33,7 @@ def make_application(settings: Settings) -> Application:
         begin=begin,
         blobs=open_blobs(settings),
         dispatch=publisher,
+        reads=open_hot_reads(settings.database),
         check_broker=publisher.check,
         close=close,
     )

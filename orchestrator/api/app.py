@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import problems
+from orchestrator.api.fast_lane import FastLane
 from orchestrator.api.middleware import BodyLimit, TrailingSlash
 from orchestrator.api.routes import ROUTERS
 from orchestrator.api.security import Keys
@@ -26,7 +27,9 @@ def make_app(application: Application) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await application.reads.open()
         yield
+        await application.reads.close()
         await run_in_threadpool(application.close)
 
     app = FastAPI(
@@ -47,5 +50,6 @@ def make_app(application: Application) -> FastAPI:
         default=settings.max_json_size,
         raw=max(settings.max_sample_size, settings.max_evidence_size),
     )
+    app.add_middleware(FastLane, keys=app.state.keys, reads=application.reads)
     app.add_middleware(TrailingSlash)
     return app

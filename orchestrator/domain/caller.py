@@ -19,6 +19,8 @@ class Caller:
     role: Role
     #: The user's own id and those of the groups it is in: whom access grants may name.
     subject_ids: tuple[int, ...] = ()
+    #: Whether any grant names them.
+    shared_with: bool = False
 
     @property
     def sees_all(self) -> bool:

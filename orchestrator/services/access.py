@@ -34,13 +34,15 @@ def authenticate(uow: UnitOfWork, key: str) -> Caller:
     if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now()) or row.user.deleted_at:
         raise Unauthenticated("the API key is missing, unknown, revoked or expired")
     user = row.user
+    subjects = (user.id, *store.groups_of(uow.session, user.id))
     return Caller(
         user_id=user.id,
         user=user.short_name,
         customer_id=user.customer_id,
         customer=user.customer.short_name,
         role=row.role,
-        subject_ids=(user.id, *store.groups_of(uow.session, user.id)),
+        subject_ids=subjects,
+        shared_with=store.any_grant(uow.session, subjects),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.domain.messages import Dispatch
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs
+from orchestrator.store.hot import HotReads
 from orchestrator.store.unit_of_work import Begin
 
 
@@ -19,6 +20,7 @@ class Application:
     begin: Begin
     blobs: Blobs
     dispatch: Dispatch
+    reads: HotReads
     #: Raises :class:`~orchestrator.errors.Unavailable` where the broker cannot be reached.
     check_broker: Callable[[], None]
     #: Sends what is left to send, and lets go of every connection.

@@ -42,6 +42,12 @@ def groups_of(session: Session, user_id: int) -> list[int]:
     return list(session.scalars(select(GroupMember.group_id).where(GroupMember.user_id == user_id)))
 
 
+def any_grant(session: Session, subject_ids: Sequence[int]) -> bool:
+    """Whether anything is shared with one of these users and groups."""
+    statement = select(AccessGrant.id).where(AccessGrant.subject_id.in_(subject_ids)).limit(1)
+    return session.scalar(statement) is not None
+
+
 def find_customer(session: Session, reference: str | int) -> Customer | None:
     """By short name, or by id where no short name is that number."""
     found = session.scalar(select(Customer).where(Customer.short_name == str(reference)))

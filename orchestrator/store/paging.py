@@ -12,6 +12,9 @@ from orchestrator.domain.paging import Found, Page
 
 T = TypeVar("T")
 
+#: Where counting is abandoned.
+COUNT_CEILING = 10_000
+
 
 def order(
     statement: Select[Any], page: Page, columns: Mapping[str, Any], tie_break: ColumnElement[Any] | Any
@@ -33,16 +36,25 @@ def paged(
     columns: Mapping[str, Any],
     tie_break: ColumnElement[Any] | Any,
 ) -> Found[T]:
-    """The page of ``statement``'s entities, and the count of all that match."""
+    """The page of ``statement``'s entities, and the count of all that match.
+
+    Above :data:`COUNT_CEILING` counting is abandoned, and the count is -1 (contract section 1.3): the
+    first page of ten million rows must not take longer than that of ten thousand.
+    """
     count = count_of(session, statement)
-    page.check(count)
-    if page.offset >= count:
+    if count <= page.offset and count <= COUNT_CEILING:
         return Found([], count, page)
-    ordered = order(statement, page, columns, tie_break).limit(page.fetch).offset(page.offset)
-    return Found(session.scalars(ordered).unique().all(), count, page)
+    # one more than allowed tells whether an unlimited result is too large
+    fetch = page.limit or page.maximum + 1
+    ordered = order(statement, page, columns, tie_break).limit(fetch).offset(page.offset)
+    rows = session.scalars(ordered).unique().all()
+    if not page.limit:
+        page.check(page.offset + len(rows))
+        return Found(rows, page.offset + len(rows), page)
+    return Found(rows, count if count <= COUNT_CEILING else -1, page)
 
 
 def count_of(session: Session, statement: Select[Any]) -> int:
-    """How many rows the statement has, whatever its order and page."""
-    bare = statement.order_by(None).options()
+    """How many rows the statement has, whatever its order and page; at most one over the ceiling."""
+    bare = statement.order_by(None).options().limit(COUNT_CEILING + 1)
     return session.scalar(select(func.count()).select_from(bare.subquery())) or 0

@@ -22,6 +22,7 @@ from orchestrator.settings import Settings
 from orchestrator.store import migrations
 from orchestrator.store.blobs import open_blobs
 from orchestrator.store.engine import make_engine
+from orchestrator.store.hot import open_hot_reads
 from orchestrator.store.tables import Base
 from orchestrator.store.unit_of_work import UnitOfWork
 
@@ -76,6 +77,7 @@ class Api:
             begin=self.begin,
             blobs=open_blobs(self.settings),
             dispatch=self._dispatch,
+            reads=open_hot_reads(self.settings.database),
             check_broker=lambda: None,
             close=self.engine.dispose,
         )
