@@ -17,11 +17,11 @@ _UNITS = {
 }
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _MONTHS = {"month": 1, "year": 12}
-_NUMBER = re.compile(r"[+-]?\d{1,16}")
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
+_ISO = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.[0-9]{1,6})?Z")
 _NOW = re.compile(r"\s*now\s*", re.IGNORECASE)
-_STEP = re.compile(r"([+-])\s*(\d{1,9})\s*([a-zA-Z]+)\s*")
-_AGO = re.compile(r"\s*(\d{1,9})\s*([a-zA-Z]+)\s+ago\s*", re.IGNORECASE)
+_STEP = re.compile(r"([+-])\s*([0-9]{1,9})\s*([a-zA-Z]+)\s*")
+_AGO = re.compile(r"\s*([0-9]{1,9})\s*([a-zA-Z]+)\s+ago\s*", re.IGNORECASE)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from uuid import UUID
 
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.criteria import Clause, Period, SampleCriteria, SubmissionCriteria
@@ -59,7 +61,7 @@ def check_size(criteria: Clause) -> None:
         elif is_dataclass(each):
             clauses += 1 + len(getattr(each, "keywords", ()))
             waiting += [getattr(each, field.name) for field in fields(each)]
-        elif isinstance(each, str):
+        elif isinstance(each, str | UUID) and not isinstance(each, StrEnum):
             values += 1
     if values > MAX_VALUES or clauses > MAX_CLAUSES:
         text = f"a search holds at most {MAX_VALUES} values, and {MAX_CLAUSES} clauses and keywords"
