@@ -59,10 +59,15 @@ class Run:
                 "limits": asdict(limits) if limits else None,
                 "network": network,
             }
-            # a fork server that has just died takes no order: there is no end to read then
-            with contextlib.suppress(ConnectionError):
-                self._watch(*self._order(stack, told, content.fileno()))
+            try:
+                ends = self._order(stack, told, content.fileno())
+            except ConnectionError:
+                return self._outcome(Ending.crashed, _SERVER_DIED)
+            self._watch(*ends)
             ending, message, findings = self._judge(sample)
+        return self._outcome(ending, message, findings)
+
+    def _outcome(self, ending: Ending, message: str, findings: Findings | None = None) -> Outcome:
         return Outcome(
             ending=ending,
             message=wire.storable(message),

@@ -328,5 +328,8 @@ def privileges(sample: Sample) -> Findings:
     names = ("CapEff", "CapPrm", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
     return Findings(
         result={name: int(status[name], 16) for name in names}
-        | {"open": len([each for each in range(3, 256) if Path(f"/proc/self/fd/{each}").exists()])}
+        | {
+            "user": os.geteuid(),
+            "open": len([each for each in range(3, 256) if Path(f"/proc/self/fd/{each}").exists()]),
+        }
     )

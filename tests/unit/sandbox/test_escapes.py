@@ -214,6 +214,18 @@ def test_no_rights_and_no_descriptors_are_left(sandbox, make_sample):
     assert left["open"] <= 1
 
 
+def test_a_run_of_a_root_service_reads_no_private_files_where_it_can_become_somebody_else(
+    sandbox, make_sample, protected
+):
+    user = sandbox.run("hostile:privileges", make_sample()).findings.result["user"]
+    if os.geteuid() != 0 or user == 0:
+        pytest.skip("the service is not root, or its Python is for root only")
+    for path in protected:
+        path.chmod(0o600)
+    outcome = sandbox.run("hostile:read", make_sample(paths=json.dumps(list(map(str, protected)))))
+    assert set(outcome.findings.result.values()) == {None}
+
+
 def test_no_files_of_a_run_stay(sandbox, make_sample):
     sandbox.run("hostile:honest", make_sample())
     base = sandbox._server._base
