@@ -100,15 +100,16 @@ def _check(result: Any, schema: Any) -> None:
     """Hold a result against its worker's JSON schema. References out of the schema are not followed."""
     if schema is None:
         return
-    validator = validator_for(schema)(schema, registry=Registry())
+    kind = validator_for(schema)
     try:
-        validator.validate(result)
+        kind.check_schema(schema)
+        kind(schema, registry=Registry()).validate(result)
     except ValidationError as error:
         complaint = error.message
         if len(complaint) > _LONGEST_COMPLAINT:
             complaint = complaint[:_LONGEST_COMPLAINT] + "…"
         raise Invalid("analysisResult", f"{error.json_path}: {complaint}") from None
-    except (SchemaError, Unresolvable) as error:
+    except (SchemaError, Unresolvable, RecursionError) as error:
         raise Invalid("analysisResult", f"the worker's schema cannot be applied: {error}") from None
 
 

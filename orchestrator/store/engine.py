@@ -22,6 +22,11 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def _loads_sqlite(value: Any) -> Any:
+    """SQLite's column affinity makes a number of a JSON text that is nothing but a number."""
+    return value if isinstance(value, int | float) else orjson.loads(value)
+
+
 def make_engine(url: str, *, pool_size: int = 10) -> Engine:
     """An engine for ``sqlite:///…`` or ``postgresql+psycopg://…``, with Assay's settings of each."""
     parsed = make_url(url)
@@ -47,7 +52,7 @@ def _sqlite(url: str, path: str | None, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         json_serializer=_dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=_loads_sqlite,
         connect_args={"timeout": _BUSY_TIMEOUT / 1000, "check_same_thread": False},
     )
 
