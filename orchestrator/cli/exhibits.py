@@ -14,7 +14,7 @@ from pathlib import Path
 import pikepdf
 
 #: The EICAR test string (eicar.org, harmless by design), in parts: no file of this project contains it whole.
-_EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}", "$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!", "$H+H*")
+EICAR_PARTS = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}", "$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!", "$H+H*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def gather(folder: Path) -> list[Exhibit]:
         found.append(Exhibit(picture))
     found.append(Exhibit(_document(folder)))
     eicar = folder / "eicar.com"
-    eicar.write_text("".join(_EICAR))
+    eicar.write_text("".join(EICAR_PARTS))
     found.append(Exhibit(eicar, "yara", "EICAR"))
     return found
 
