@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -215,3 +216,10 @@ def test_only_administrators_come_near_the_registry(api: Api, role: Role) -> Non
         ("GET", "/worker/w/schema"),
     ):
         assert api.call(method, path, role=role).status_code == 403, path
+
+
+def test_of_many_that_want_a_name_at_once_one_gets_it(api: Api) -> None:
+    body = {"shortName": "w", "localizedNames": text("w"), "localizedDescriptions": text("it")}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api.post("/worker", body, role=ADMIN).status_code, range(8)))
+    assert sorted(answers) == [201] + [412] * 7
