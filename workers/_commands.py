@@ -118,7 +118,7 @@ _TABLE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
             r"\batob\s*\(",
             r"StrReverse",
             r"-bxor\b",
-            r"\bChrW?\(\d+\)\s*&",
+            r"(?:\bChrW?\(\d+\)\s*[&+]\s*){3}",
         ),
     ),
 )

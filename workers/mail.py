@@ -49,7 +49,7 @@ class Attachment(BaseModel):
 
 
 class Mail(BaseModel):
-    """``hops`` are the Received headers, the sender's end last; ``authentication`` the receiver's findings."""
+    """``hops`` are the Received headers, the sender's end last; ``authentication`` the receiver's view."""
 
     sender: Text
     reply_to: Text
