@@ -147,11 +147,11 @@ def _check_free(uow: UnitOfWork, worker_id: UUID, short_name: str) -> None:
 
 
 def _valid_schema(schema: Any) -> Any:
-    if schema is None:
-        return None
-    if not isinstance(schema, dict | bool):
+    if schema is None or isinstance(schema, bool):
+        return schema
+    if not isinstance(schema, dict):
         raise Invalid("schema", "a JSON schema is an object or a boolean")
-    dialect = schema.get("$schema") if isinstance(schema, dict) else None
+    dialect = schema.get("$schema")
     if not isinstance(dialect, str | None):
         raise Invalid("schema", "$schema is not a URI")
     try:
