@@ -27,14 +27,16 @@ def split_part(text: str | None, mark: str, position: int) -> str:
     return parts[position - 1] if position <= len(parts) else ""
 
 
-def json_has(document: str | None, paths: str, values: str) -> bool:
+def json_has(document: str | float | None, paths: str, values: str) -> bool:
     """Whether a JSON document has one of the values, or any where none is named, under one of the paths.
 
     Both are JSON lists. Lists on the way count by their elements, as in PostgreSQL's lax jsonpath.
     """
     if document is None:
         return False
-    root, wanted = orjson.loads(document), orjson.loads(values)
+    # a text that is nothing but a number is one to SQLite
+    root = orjson.loads(document) if isinstance(document, str) else document
+    wanted = orjson.loads(values)
     return any(
         not wanted or any(_means(leaf, value) for value in wanted)
         for path in orjson.loads(paths)
