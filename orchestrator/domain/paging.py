@@ -55,7 +55,7 @@ class Page:
 
 def sort_keys(names: Iterable[str], allowed: Sequence[str], default: str) -> tuple[SortKey, ...]:
     """Parse ``sortBy``; a leading ``-`` sorts downwards, an unknown key is :class:`Invalid`."""
-    keys = [name for name in names if name] or [default]
+    keys = list(names) or [default]
     parsed = tuple(SortKey(key.removeprefix("-"), key.startswith("-")) for key in keys)
     for key in parsed:
         if key.name not in allowed:
