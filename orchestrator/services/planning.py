@@ -65,6 +65,8 @@ def plan(uow: UnitOfWork, settings: Settings, sample: SampleRow, wish: Wish) -> 
     workers = selected.workers
     if wish.workers is not None:
         workers = store.workers_named(uow.session, wish.workers)
+    # a verdict over some of the workers must not replace that over all of them
+    whole = {worker.id for worker in selected.workers} <= {worker.id for worker in workers}
     first, later = _split(workers, type_, super_type, known=classification is not None)
     at = now()
     job = Job(
@@ -75,6 +77,7 @@ def plan(uow: UnitOfWork, settings: Settings, sample: SampleRow, wish: Wish) -> 
         state=JobState.enqueued,
         priority=wish.priority,
         options={**selected.options, **wish.options},
+        judged=whole,
         depth=wish.depth,
         root_job_id=wish.root_job_id,
         pending_workers=[worker.short_name for worker in later],

@@ -232,3 +232,26 @@ def test_reanalyse_makes_a_new_job(api: Api) -> None:
     assert again["id"] != first["id"]
     assert again["analysedSample"] == first["analysedSample"]
     assert api.put(f"/sample/{submission['sampleSha256']}/reanalyse", role=Role.user).status_code == 403
+
+
+def test_a_job_over_some_of_the_workers_keeps_the_verdict_over_all(api: Api) -> None:
+    names = ("one", "two")
+    for name in names:
+        body = {
+            "shortName": name,
+            "localizedNames": {"english": name},
+            "localizedDescriptions": {"english": name},
+        }
+        assert api.post("/worker", body, role=Role.administrator).status_code == 201
+    api.put("/policy/default", {"workers": list(names)}, role=Role.administrator)
+    submission = api.submit()
+    sample = f"/sample/{submission['sampleSha256']}"
+    whole = api.job_of(submission)["id"]
+    for each in api.get(f"/job/{whole}/tasks").json()["data"]:
+        api.put(f"/job/{whole}/task/{each['id']}", {"state": "failed"})
+    assert api.get(f"{sample}/verdict").json()["count"] == 1
+    part = api.put(f"{sample}/reanalyse", {"workers": "one"}).json()["data"]["id"]
+    (only,) = api.get(f"/job/{part}/tasks").json()["data"]
+    assert only["worker"] == "one"
+    api.put(f"/job/{part}/task/{only['id']}", {"state": "failed"})
+    assert api.get(f"{sample}/verdict").json()["count"] == 1

@@ -50,12 +50,11 @@ def test_sort_keys_chain_in_order() -> None:
     assert sort_keys(["-name", "created"], ALLOWED, "name") == (SortKey("name", True), SortKey("created"))
 
 
-@pytest.mark.parametrize("given", [[], [""]])
-def test_without_sort_keys_the_default_applies(given: list[str]) -> None:
-    assert sort_keys(given, ALLOWED, "-created") == (SortKey("created", True),)
+def test_without_sort_keys_the_default_applies() -> None:
+    assert sort_keys([], ALLOWED, "-created") == (SortKey("created", True),)
 
 
-@pytest.mark.parametrize("key", ["colour", "--name", "+name", "name ", "NAME", "-"])
+@pytest.mark.parametrize("key", ["", "colour", "--name", "+name", "name ", "NAME", "-"])
 def test_an_unknown_sort_key_is_refused(key: str) -> None:
     with pytest.raises(Invalid) as caught:
         sort_keys(["name", key], ALLOWED, "name")
