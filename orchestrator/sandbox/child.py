@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import json
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from orchestrator.sandbox import linux, wire
-from orchestrator.sandbox.confine import House, Place, give_up, make_place, put_sample
+from orchestrator.sandbox.confine import House, Place, give_up, make_place, put_sample, separate
 from orchestrator.worker import (
     ENTRY_POINT_GROUP,
     AnalysisWorker,
@@ -30,7 +31,10 @@ from orchestrator.worker import (
 
 #: The exit status of a child that could not be confined and so never looked at the sample.
 NOT_CONFINED = 90
+#: The bytes of an order, at most.
+MAX_ORDER = 1 << 20
 _MESSAGE_LENGTH = 2000
+_MOST_DESCRIPTORS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,23 @@ def resolve(name: str) -> AnalysisWorker:
     return worker
 
 
-def live(order: Order, loaded: AnalysisWorker | None, house: House, ends: Ends) -> NoReturn:
-    """Be the child of one run, and end with it; a worker that is not loaded is imported here."""
+def live(line: socket.socket, loaded: Mapping[str, AnalysisWorker], house: House) -> NoReturn:
+    """Be the child of one run: get ready, wait for the order, carry it out, and end.
+
+    ``loaded`` are the workers that the fork server has imported; any other is imported here.
+    """
     status = NOT_CONFINED
     try:
-        _start_afresh(ends)
+        _start_afresh(line.fileno())
+        failure = _get_ready(house)
+        order, ends = _receive(line)
+        if failure:
+            raise failure  # noqa: TRY301 - reported like any other, now that somebody listens
         with socket.socket(fileno=ends.report) as report:
             place = _confine(order, house, ends, report)
             status = 1
             sample = _sample(order, place)
-            report.sendall(_analyse(order.worker, loaded, sample))
+            report.sendall(_analyse(order.worker, loaded.get(order.worker), sample))
             status = 0
     except BaseException as error:  # noqa: BLE001 - nothing may unwind into the fork server's frames
         os.write(2, f"{type(error).__name__}: {error}\n".encode(errors="replace"))
@@ -90,21 +101,39 @@ def live(order: Order, loaded: AnalysisWorker | None, house: House, ends: Ends) 
         os._exit(status)
 
 
-def _start_afresh(ends: Ends) -> None:
+def _start_afresh(line: int) -> None:
     linux.prctl(linux.PR_SET_DUMPABLE, 1)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setsid()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(ends.output, 1)
-    os.dup2(ends.output, 2)
-    keep = sorted((2, ends.sample, ends.report))
-    for below, above in zip(keep, [*keep[1:], 1 << 20], strict=True):
-        os.closerange(below + 1, above)
+    os.closerange(3, line)
+    os.closerange(line + 1, _MOST_DESCRIPTORS)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     gc.enable()
+
+
+def _get_ready(house: House) -> OSError | None:
+    if house.level.walled:
+        try:
+            separate()
+        except OSError as error:
+            return error
+    return None
+
+
+def _receive(line: socket.socket) -> tuple[Order, Ends]:
+    message, descriptors, _, _ = socket.recv_fds(line, MAX_ORDER, 3)
+    if not message:
+        # never needed
+        os._exit(0)
+    line.close()
+    asked = json.loads(message)
+    ends = Ends(*descriptors)
+    os.dup2(ends.output, 1)
+    os.dup2(ends.output, 2)
+    os.close(ends.output)
+    return Order(limits=Limits(**asked.pop("limits")), **asked), ends
 
 
 def _confine(order: Order, house: House, ends: Ends, report: socket.socket) -> Place:

@@ -98,12 +98,17 @@ def _optional(is_optional: bool) -> contextlib.AbstractContextManager[None]:
     return contextlib.suppress(OSError) if is_optional else contextlib.nullcontext()
 
 
-def _mount_place(house: House, limits: Limits, *, network: bool) -> None:
-    apart = linux.CLONE_NEWNS | linux.CLONE_NEWIPC
-    linux.unshare(apart if network else apart | linux.CLONE_NEWNET)
+def separate() -> None:
+    """Behind a wall, part this process from the other runs: what can be done before the order is known."""
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWIPC)
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     linux.make_readonly("/", recursive=True)
     wall.mount_proc()
+
+
+def _mount_place(house: House, limits: Limits, *, network: bool) -> None:
+    if not network:
+        linux.unshare(linux.CLONE_NEWNET)
     plain = linux.MS_NOSUID | linux.MS_NODEV
     linux.mount("sample", wall.SAMPLE, "tmpfs", plain, "mode=755")
     size = f"size={limits.scratch_mb}m,nr_inodes={scratch.MAX_FILES},mode=700"

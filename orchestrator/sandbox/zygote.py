@@ -17,14 +17,22 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orchestrator.sandbox import linux, processes, scratch
-from orchestrator.sandbox.child import Ends, Order, live, resolve
+from orchestrator.sandbox.child import MAX_ORDER, live, resolve
 from orchestrator.sandbox.confine import House
 from orchestrator.worker import AnalysisWorker, Limits, installed
 
 _MIB = 1 << 20
 _LOOK_EVERY = 0.1
 _STRAY_SECONDS = 10.0
-MAX_MESSAGE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A forked child that waits at the other end of ``line`` for its order."""
+
+    process: int
+    handle: int
+    line: socket.socket
 
 
 @dataclass(slots=True)
@@ -48,6 +56,7 @@ class Zygote:
         self._workers = workers
         self._house = house
         self._runs: dict[int, _Run] = {}
+        self._spare: _Child | None = None
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._next_look = 0.0
@@ -58,36 +67,64 @@ class Zygote:
         try:
             while True:
                 timeout = _LOOK_EVERY * 1000 if self._runs else None
+                if self._spare is None:
+                    timeout = 0
                 ready = {descriptor for descriptor, _ in self._poll.poll(timeout)}
                 if self._control.fileno() in ready and not self._take_order():
                     return
+                if not ready and self._spare is None:
+                    self._spare = self._fork()
                 self._mind(ready)
         finally:
-            for run in self._runs.values():
-                processes.kill(run.process)
+            for process in self._processes():
+                processes.kill(process)
             processes.kill_strays(set(), seconds=_STRAY_SECONDS)
 
     def _take_order(self) -> bool:
-        message, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 4)
+        message, descriptors, _, _ = socket.recv_fds(self._control, MAX_ORDER, 4)
         if not message:
             return False
-        sample, report, output, watching = descriptors
-        ends = Ends(sample, report, output)
-        watch = socket.socket(fileno=watching)
-        asked = json.loads(message)
-        limits = self._limits(asked["worker"], asked.pop("limits"))
-        self._start(Order(limits=limits, **asked), ends, watch)
-        for end in (sample, report, output):
+        *ends, watching = descriptors
+        order = json.loads(message)
+        limits = self._limits(order["worker"], order["limits"])
+        message = json.dumps(order | {"limits": asdict(limits)}).encode()
+        child = self._hand_over(message, ends)
+        for end in ends:
             os.close(end)
+        run = _Run(order["run"], child.process, child.handle, socket.socket(fileno=watching), limits)
+        self._runs[run.handle] = run
+        self._poll.register(run.handle, select.POLLIN)
+        self._poll.register(run.watch, select.POLLIN)
+        _tell(run.watch, limits=asdict(limits))
         return True
+
+    def _hand_over(self, message: bytes, ends: list[int]) -> _Child:
+        child, self._spare = self._spare or self._fork(), None
+        try:
+            socket.send_fds(child.line, [message], ends)
+        except ConnectionError:
+            # the spare one has died meanwhile, for want of memory perhaps
+            os.waitpid(child.process, 0)
+            os.close(child.handle)
+            child.line.close()
+            child = self._fork()
+            socket.send_fds(child.line, [message], ends)
+        child.line.close()
+        return child
+
+    def _processes(self) -> set[int]:
+        spare = {self._spare.process} if self._spare else set()
+        return spare | {run.process for run in self._runs.values()}
 
     def _limits(self, name: str, given: Mapping[str, Any] | None) -> Limits:
         if given is not None:
             return Limits(**given)
         return self._workers[name].limits if name in self._workers else Limits()
 
-    def _start(self, order: Order, ends: Ends, watch: socket.socket) -> None:
+    def _fork(self) -> _Child:
+        """A child that gets ready by itself and then waits for an order."""
         walled = self._house.level.walled
+        line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if walled:
             linux.unshare(linux.CLONE_NEWPID)
         parent = os.getpid()
@@ -96,14 +133,11 @@ class Zygote:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             if not walled and os.getppid() != parent:
                 os._exit(1)
-            live(order, self._workers.get(order.worker), self._house, ends)
+            live(theirs, self._workers, self._house)
         if walled:
             linux.setns(self._own_processes, linux.CLONE_NEWPID)
-        run = _Run(order.run, process, os.pidfd_open(process), watch, order.limits)
-        self._runs[run.handle] = run
-        self._poll.register(run.handle, select.POLLIN)
-        self._poll.register(watch, select.POLLIN)
-        _tell(watch, limits=asdict(order.limits))
+        theirs.close()
+        return _Child(process, os.pidfd_open(process), line)
 
     def _mind(self, ready: set[int]) -> None:
         for run in list(self._runs.values()):
@@ -153,7 +187,7 @@ class Zygote:
             self._poll.unregister(run.watch)
         if not self._house.level.walled:
             # behind a wall, the kernel has ended them with the first process of their namespace
-            processes.kill_strays({each.process for each in self._runs.values()}, seconds=_STRAY_SECONDS)
+            processes.kill_strays(self._processes(), seconds=_STRAY_SECONDS)
         cpu = used.ru_utime + used.ru_stime
         peak = max(run.peak, used.ru_maxrss * 1024)
         _tell(run.watch, status=status, why=run.why, cpu=cpu, peak=peak)

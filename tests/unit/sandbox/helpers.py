@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from orchestrator.sandbox import Sandbox
+from orchestrator.sandbox import Level, Sandbox
 from orchestrator.sandbox.processes import descendants
 
 
@@ -23,3 +23,14 @@ def left_by(sandbox: Sandbox) -> set[int]:
     """The processes below the sandbox's fork server."""
     assert sandbox._server is not None
     return set(descendants(sandbox._server.process_id))
+
+
+def idle(sandbox: Sandbox) -> bool:
+    """Whether there is nothing but the fork server itself and one child that waits for an order."""
+    return len(left_by(sandbox)) == (3 if sandbox.level is Level.bwrap else 2)
+
+
+def zygote(sandbox: Sandbox) -> int:
+    """The process that forks the runs: the last but one of the idle fork server's chain."""
+    assert eventually(lambda: idle(sandbox))
+    return descendants(sandbox._server.process_id)[-2]

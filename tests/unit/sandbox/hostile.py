@@ -103,13 +103,18 @@ def read(sample: Sample) -> Findings:
 def look_around(sample: Sample) -> Findings:
     """Collects whatever it can read in the environments of processes and in other runs' folders."""
     patterns = (
-        *("proc/[0-9]*/environ", "proc/[0-9]*/cmdline", "proc/[0-9]*/root/sample/*", "proc/[0-9]*/fd/*"),
+        *("proc/[0-9]*/environ", "proc/[0-9]*/cmdline", "proc/[0-9]*/root/sample/*"),
         *("tmp/*/*/sample/*", "sample/*", f"{sample.options['temporary'][1:]}/*/*/sample/*"),
     )
     places = [each for pattern in patterns for each in Path("/").glob(pattern)]
     seen = "".join(_readable(each) or "" for each in places if each != sample.path)
-    own = dict(os.environ)
-    return Findings(result={"secret_seen": sample.options["secret"] in seen, "environment": own})
+    return Findings(result={"secret_seen": sample.options["secret"] in seen})
+
+
+@_worker
+def environment(sample: Sample) -> Findings:
+    own = Path("/proc/self/environ")
+    return Findings(result={"now": dict(os.environ), "at_start": _readable(own) or ""})
 
 
 def _connects(family: socket.AddressFamily, kind: socket.SocketKind, address) -> bool:
