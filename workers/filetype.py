@@ -135,6 +135,7 @@ def _by_signature(path: Path, description: str, label: str) -> str:
         (head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), lambda: _ole_type(path, description)),
         (head.startswith(b"PK\x03\x04"), lambda: _zip_type(path)),
         (head.startswith(b"dex\n"), lambda: "dex"),
+        (head.startswith(b"X5O!P%@AP[4"), lambda: "com"),  # EICAR is a program for DOS
         (head.startswith(b"\xef\xbe\xad\xdeNullsoftInst", 4), lambda: "nsis"),  # an installer's overlay
         (head.lstrip().startswith(b"{\\rt"), lambda: "rtf"),
         (b"%PDF-" in head, lambda: "pdf"),  # readers accept a header anywhere in the first kilobyte

@@ -143,3 +143,8 @@ def test_says_what_both_libraries_said(analyse, wheel):
     assert result.magika.label == "zip"
     assert result.libmagic.mime_type == "application/zip"
     assert 0 < result.magika.score <= 1
+
+
+def test_eicar_is_a_program(analyse, eicar):
+    """The test file is the DOS program that it is, and no script."""
+    assert kind(analyse(filetype, eicar)) == ("com", "executable")
