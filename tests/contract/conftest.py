@@ -41,7 +41,7 @@ def as_role(stack: Stack) -> Callable[..., Api]:
 
     @cache
     def client(role: str, customer: str = "default") -> Api:
-        return Api(stack.url, stack.key(ROLES[role], customer))
+        return Api(stack.url, stack.key(ROLES[role], customer), customer)
 
     return client
 

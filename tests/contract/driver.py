@@ -55,8 +55,8 @@ class Submitted:
 class Api:
     """The client with one key. Every answer is checked against the client's models as it comes in."""
 
-    def __init__(self, url: str, key: str) -> None:
-        self.url, self.key = url, key
+    def __init__(self, url: str, key: str, customer: str = "default") -> None:
+        self.url, self.key, self.customer = url, key, customer
         self.session = ArgusAPISession(auth=APIKeyAuth(api_key=key), api_url=url)
         self.session._session.trust_env = False
         self.session._session.hooks["response"].append(self._received)
@@ -114,7 +114,7 @@ class Api:
     def add_analysis(self, sha256: str, score: int = 10, **fields: Any) -> dict[str, Any]:
         fields = {
             "analysisResult": {"seen": True},
-            "customer": "default",
+            "customer": self.customer,
             "tlp": "amber",
             "userAgent": AGENT,
             **fields,

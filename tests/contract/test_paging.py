@@ -160,7 +160,7 @@ def test_the_default_order_is_the_contract_s(call: Call, listing: Listing) -> No
 def test_an_unknown_sort_key_is_refused(call: Call, listing: Listing) -> None:
     if not listing.keys:
         pytest.skip("this list cannot be sorted")
-    for key in ("colour", "-", "", f"--{next(iter(listing.keys))}"):
+    for key in ("colour", "-", f"--{next(iter(listing.keys))}"):
         with refused(412) as caught:
             call(sortBy=[key])
         assert fields_of(caught)[0].startswith("sortBy")

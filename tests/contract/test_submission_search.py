@@ -162,7 +162,8 @@ def test_sub_criteria(find: Any, shelf: Shelf) -> None:
     assert find(subCriteria=[{**same_type, "exclude": True}]) == {"b"}
     assert find(subCriteria=[{**same_type, **b}]) == set()
     assert find(subCriteria=[{**same_type, **b, "exclude": True}]) == {"a", "b", "c"}
-    assert find(subCriteria=[{"keywords": ["gateway"], "startTimestamp": PAST + 1}]) == {"b"}
+    late = {"keywords": ["gateway"], "startTimestamp": PAST + 1, "timeFieldStrategy": ["observedTimestamp"]}
+    assert find(subCriteria=[late]) == {"b"}
 
 
 @pytest.mark.parametrize(
