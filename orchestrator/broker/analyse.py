@@ -1,4 +1,4 @@
-"""The generic Celery task: it runs any job task."""
+"""The two Celery tasks: one runs any job task, one any service task."""
 
 # mypy: disable-error-code="misc, untyped-decorator"
 
@@ -12,7 +12,7 @@ from celery.exceptions import Ignore, InvalidTaskError, Retry
 from celery.worker.request import Request
 
 from orchestrator.broker.runtime import Runtime
-from orchestrator.broker.wire import ANALYSE
+from orchestrator.broker.wire import ANALYSE, SERVE
 from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
 
@@ -93,3 +93,10 @@ def analyse(self: Task, worker: str, attempt: int) -> Ended:  # noqa: ARG001 - f
     if transition.target is JobTaskState.enqueued:
         raise TryAgain(transition)
     raise AnalysisFailed(transition)
+
+
+@shared_task(name=SERVE, bind=True, ignore_result=True)
+def serve(self: Task, operation: str) -> None:  # noqa: ARG001 - for who reads the message
+    """Carry out the service task whose id is this Celery task's, or a part of it."""
+    runtime: Runtime = self.app.runtime
+    runtime.serve(UUID(self.request.id))

@@ -60,7 +60,7 @@ class Lease:
                 self._ask()
                 if time.monotonic() - renewed >= self._renewal:
                     with self._begin() as uow:
-                        executing.heartbeat(uow, self._recorder.process)
+                        executing.heartbeat(uow, self._recorder.process, self._recorder.holding())
                     renewed = time.monotonic()
             except Unavailable as error:
                 log.warning("no heartbeat", action="lease-unavailable", error=str(error))

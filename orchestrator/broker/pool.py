@@ -96,7 +96,8 @@ class TaskPool(BasePool):
             callback((False, None, 0.0))
 
         priority = request["delivery_info"].get("priority") or 0
-        self._recorder.receive(Received(UUID(celery_task_id), request["args"][1], -priority, start, refuse))
+        worker, attempt = request["args"]
+        self._recorder.receive(Received(UUID(celery_task_id), worker, attempt, -priority, start, refuse))
 
     def _run_job_task(self, assignment: Assignment, run: Work) -> None:
         begun = time.monotonic()

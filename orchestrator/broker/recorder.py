@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -38,6 +38,7 @@ class Received:
     """A message that asks for a job task, not yet claimed. Exactly one of the two is called."""
 
     job_task_id: UUID
+    worker: str
     attempt: int
     priority: int
     #: claimed: run it
@@ -122,15 +123,10 @@ class Recorder:
                 return
         then()
 
-    @property
-    def waiting(self) -> int:
-        """Messages received and not claimed."""
-        return len(self._received)
-
-    @property
-    def unrecorded(self) -> int:
-        """Outcomes that wait for their commit."""
-        return len(self._held)
+    def holding(self) -> dict[str, int]:
+        """How many messages of each analysis worker were received and not claimed."""
+        with self._changed:
+            return dict(Counter(each.worker for each in self._received))
 
     def stop_claiming(self) -> None:
         """Claim nothing more; what was received stays unacknowledged, so that another process gets it."""

@@ -9,13 +9,16 @@ from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from orchestrator.broker.analyst import Analyse, Analyst
 from orchestrator.broker.dispatch import Publisher
 from orchestrator.broker.lease import Lease
 from orchestrator.broker.recorder import Recorder
 from orchestrator.domain.ids import new_id
+from orchestrator.errors import Unavailable
 from orchestrator.sandbox import Level, Sandbox
-from orchestrator.services import executing
+from orchestrator.services import executing, maintenance
 from orchestrator.services.access import service_user
 from orchestrator.services.executing import Assignment, Process
 from orchestrator.settings import Settings
@@ -23,6 +26,8 @@ from orchestrator.store.blobs import Blobs, open_blobs
 from orchestrator.store.engine import make_engine
 from orchestrator.store.unit_of_work import UnitOfWork
 from orchestrator.worker import AnalysisWorker
+
+log = structlog.get_logger(__name__)
 
 
 class Runtime:
@@ -46,6 +51,20 @@ class Runtime:
     def called_off(self, job_task_id: UUID, attempt: int) -> bool:
         """Whether a running job task must end."""
         return self.lease.called_off(job_task_id, attempt)
+
+    def serve(self, service_task_id: UUID) -> None:
+        """Carry a service task on; where a store is away, the sweep sends it again."""
+        try:
+            maintenance.carry_out(
+                self.begin,
+                self.blobs,
+                self.dispatch,
+                self.settings,
+                service_task_id,
+                host=self.process.name,
+            )
+        except Unavailable as error:
+            log.warning("service task put off", action="service-task-unavailable", error=str(error))
 
     def set_aside(
         self, *, queue: str, reason: str, body: bytes, content_type: str, headers: Mapping[str, Any]

@@ -46,6 +46,7 @@ def start(uow: UnitOfWork, process: Process, workers: Iterable[AnalysisWorker]) 
             "pid": process.pid,
             "version": process.version,
             "workers": {each.name: each.version for each in workers},
+            "holding": {},
             "started_at": at,
             "seen_at": at,
             "stopped_at": None,
@@ -60,9 +61,9 @@ def stop(uow: UnitOfWork, process: Process) -> None:
     uow.commit()
 
 
-def heartbeat(uow: UnitOfWork, process: Process) -> None:
-    """Renew the lease."""
-    store.touch_process(uow.session, process.id, now())
+def heartbeat(uow: UnitOfWork, process: Process, holding: Mapping[str, int]) -> None:
+    """Renew the lease, and say how many messages of each analysis worker wait in the process."""
+    store.touch_process(uow.session, process.id, holding, now())
     uow.commit()
 
 

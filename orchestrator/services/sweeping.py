@@ -17,6 +17,7 @@ from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.messages import Dispatch, Message
 from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
+from orchestrator.services import servicetasks
 from orchestrator.services.recording import Recorded, record, settle
 from orchestrator.settings import Settings
 from orchestrator.store import sweeping as store
@@ -105,7 +106,8 @@ def sweep_once(
     _tell_unserved(begin, served, report)
     _publish(begin, dispatch, settings, report)
     if depth is not None:
-        _publish_vanished(begin, dispatch, served, depth, report)
+        held = {name for process in live for name, count in process.holding.items() if count}
+        _publish_vanished(begin, dispatch, served - held, depth, report)
     _expire(begin, processes, lost, report)
     return report
 
@@ -218,7 +220,7 @@ def _publish(begin: Begin, dispatch: Dispatch, settings: Settings, report: Sweep
     grace = timedelta(seconds=settings.publish_grace)
     with begin(write=False) as uow:
         fresh = store.unpublished(uow.session, at, grace, LIMIT)
-        service = store.unpublished_service_tasks(uow.session, at - grace, LIMIT)
+        service = servicetasks.stale(uow, settings)
         again = _again(uow, at, settings)
     dispatch([*fresh, *service, *again])
     report.published += len(fresh) + len(service)
@@ -230,12 +232,12 @@ def _again(uow: UnitOfWork, at: datetime, settings: Settings) -> Sequence[Messag
 
 
 def _publish_vanished(
-    begin: Begin, dispatch: Dispatch, served: set[str], depth: Depth, report: SweepReport
+    begin: Begin, dispatch: Dispatch, workers: set[str], depth: Depth, report: SweepReport
 ) -> None:
     """Send again what an empty queue shows to be lost: a broker forgot, or a worker died with it."""
     with begin(write=False) as uow:
         before = now() - _DELIVERY
-        for worker in sorted(store.workers_waited_for(uow.session) & served):
+        for worker in sorted(store.workers_waited_for(uow.session) & workers):
             rows = store.waiting(uow.session, worker, before, LIMIT)
             if rows and depth(worker) == 0:
                 dispatch(rows)
@@ -249,4 +251,5 @@ def _expire(begin: Begin, processes: Sequence[WorkerProcess], lost: set[UUID], r
         if old:
             store.remove_processes(uow.session, old)
         report.expired += store.remove_challenges(uow.session, before, LIMIT)
+        report.expired += store.remove_submissions(uow.session, now(), LIMIT)
         uow.commit()

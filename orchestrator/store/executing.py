@@ -107,12 +107,12 @@ def add_process(session: Session, row: Mapping[str, Any]) -> None:
     session.connection().execute(insert(WorkerProcess.__table__), [dict(row)])
 
 
-def touch_process(session: Session, process_id: UUID, at: datetime) -> None:
-    """Renew a process's lease."""
+def touch_process(session: Session, process_id: UUID, holding: Mapping[str, int], at: datetime) -> None:
+    """Renew a process's lease, and note what messages it holds."""
     session.connection().execute(
         update(WorkerProcess.__table__)
         .where(WorkerProcess.id == process_id)
-        .values(seen_at=at, stopped_at=None)
+        .values(seen_at=at, stopped_at=None, holding=dict(holding))
     )
 
 

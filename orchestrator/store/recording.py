@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.vocabulary import JobState, JobTaskState
@@ -101,7 +101,11 @@ _START_JOB = (
 )
 _CLOSE_JOB = (
     update(_JOB)
-    .where(_JOB.c.id == bindparam("key"), _JOB.c.state.in_((JobState.enqueued, JobState.executing)))
+    # an IN cannot be executed for many rows at once
+    .where(
+        _JOB.c.id == bindparam("key"),
+        or_(_JOB.c.state == JobState.enqueued, _JOB.c.state == JobState.executing),
+    )
     .values(
         state=bindparam("closed_as"),
         start_at=func.coalesce(_JOB.c.start_at, bindparam("at")),

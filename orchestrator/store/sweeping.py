@@ -7,16 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from orchestrator.domain.messages import JobTaskMessage, ServiceTaskMessage
-from orchestrator.domain.vocabulary import JobState, JobTaskState, ServiceTaskState
+from orchestrator.domain.messages import JobTaskMessage
+from orchestrator.domain.vocabulary import JobState, JobTaskState, StatusOverride
 from orchestrator.store.recording import JobRow
-from orchestrator.store.tables import Challenge, Job, JobTask, ServiceTask, WorkerProcess
+from orchestrator.store.tables import (
+    AccessGrant,
+    Challenge,
+    Job,
+    JobTask,
+    SampleRow,
+    Submission,
+    Verdict,
+    WorkerProcess,
+)
 
 #: A row due later than this was made under a clock that has stepped back since.
 _FARTHEST = timedelta(hours=1)
+
+#: A verdict's score from which on a sample counts as malicious, as in the workers' own scale.
+MALICIOUS = 70
 
 _ENQUEUED = JobTask.state == JobTaskState.enqueued
 _EXECUTING = JobTask.state == JobTaskState.executing
@@ -65,21 +77,6 @@ def unanswered(session: Session, before: datetime, at: datetime, limit: int) -> 
 def waiting(session: Session, worker: str, before: datetime, limit: int) -> list[JobTaskMessage]:
     """Job tasks of a worker whose message was sent before a moment and that still wait."""
     return _messages(session, and_(JobTask.worker == worker, JobTask.published_at <= before), limit)
-
-
-def unpublished_service_tasks(session: Session, before: datetime, limit: int) -> list[ServiceTaskMessage]:
-    """Service tasks that no message was sent for."""
-    statement = (
-        select(ServiceTask.id, ServiceTask.operation)
-        .where(
-            ServiceTask.state == ServiceTaskState.pending,
-            ServiceTask.published_at.is_(None),
-            ServiceTask.created_at <= before,
-        )
-        .order_by(ServiceTask.created_at)
-        .limit(limit)
-    )
-    return [ServiceTaskMessage(*row) for row in session.connection().execute(statement)]
 
 
 def processes(session: Session) -> list[WorkerProcess]:
@@ -182,3 +179,21 @@ def remove_challenges(session: Session, before: datetime, limit: int) -> int:
     chosen = select(Challenge.id).where(Challenge.expires_at <= before).limit(limit)
     result = session.connection().execute(delete(Challenge.__table__).where(Challenge.id.in_(chosen)))
     return result.rowcount
+
+
+def remove_submissions(session: Session, at: datetime, limit: int) -> int:
+    """Remove submissions past their retention, unless their sample is malicious (contract section 5.2)."""
+    malicious = or_(Verdict.status_override == StatusOverride.malicious, Verdict.score >= MALICIOUS)
+    statement = (
+        select(Submission.id)
+        .join(SampleRow, SampleRow.sha256 == Submission.sample_sha256)
+        .outerjoin(Verdict, Verdict.id == SampleRow.latest_verdict_id)
+        .where(Submission.expiry_at <= at, or_(Verdict.id.is_(None), ~func.coalesce(malicious, False)))
+        .limit(limit)
+    )
+    connection = session.connection()
+    chosen = list(connection.execute(statement).scalars())
+    if chosen:
+        connection.execute(delete(AccessGrant.__table__).where(AccessGrant.object_id.in_(chosen)))
+        connection.execute(delete(Submission.__table__).where(Submission.id.in_(chosen)))
+    return len(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, text
@@ -140,6 +141,8 @@ class WorkerProcess(Base):
     version: Mapped[str]
     #: Short name → version of each analysis worker that it serves.
     workers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    #: Messages that it has received and not yet claimed, by analysis worker.
+    holding: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
     stopped_at: Mapped[datetime | None]
