@@ -94,7 +94,12 @@ def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -
     workers, problems = preload(told["preload"])
     may_change_user = os.geteuid() == 0
     if not level.walled:
-        needed = {*filter(os.path.exists, sys.path), sys.prefix, sys.base_prefix, told["base"]}
+        needed = {
+            *filter(os.path.exists, sys.path),
+            sys.prefix,
+            sys.base_prefix,
+            str(Path(told["base"]).parent),
+        }
         may_change_user &= all(map(view.open_to_everybody, needed))
     own = os.getpid()
     house = House(

@@ -18,6 +18,8 @@ _SYSTEM = (
 )
 _CODE = {".py", ".pyc", ".so", ".zip", ".egg"}
 _SITES = {"site-packages", "dist-packages"}
+#: Folders that say what is installed next to them: entry points are found there.
+_METADATA = {".dist-info", ".egg-info"}
 
 #: The device files of a run.
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -65,6 +67,8 @@ def _code_in(folder: Path) -> list[Path]:
 def _is_code(path: Path) -> bool:
     if not path.is_dir():
         return path.suffix in _CODE
+    if path.suffix in _METADATA:
+        return True
     return path.name.isidentifier() and any(each.suffix in _CODE for each in _entries(path))
 
 
