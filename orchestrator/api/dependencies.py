@@ -57,6 +57,8 @@ def _moment(value: Any) -> Any:
 
 def _reference(value: Any) -> Any:
     """An id or short name; the client sends either as a number or a string."""
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("must not contain NUL")
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

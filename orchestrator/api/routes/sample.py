@@ -14,7 +14,7 @@ from orchestrator.api.schemas.base import Wire
 from orchestrator.api.schemas.job import JobResponse
 from orchestrator.api.schemas.sample import SampleMetaDataResponse, UploadResponse
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
-from orchestrator.api.streams import attachment, file_chunks, receive, scratch_file
+from orchestrator.streams import attachment, file_chunks, receive, scratch_file
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import jobs, samples
@@ -52,6 +52,9 @@ def _keep(app: Application, caller: Caller, spool: Spool) -> JsonResponse:
     facts = samples.accept(app.blobs, spool)
     with app.begin() as uow:
         uploaded = samples.add_sample(uow, caller, facts, app.settings)
+    # a deletion of the same sample that ran meanwhile may have taken the bytes with it
+    if not app.blobs.exists(facts.sha256):
+        app.blobs.keep(spool)
     return single(UploadResponse.of(uploaded), 200 if uploaded.exists else 201)
 
 
