@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import tempfile
@@ -14,14 +13,15 @@ import typer
 from pydantic import BaseModel
 
 from orchestrator import logs
-from orchestrator.cli import embedded, output
+from orchestrator.cli import embedded, output, worker_new
 from orchestrator.cli.client import API, connect
 from orchestrator.cli.failure import Failure, Status
 from orchestrator.cli.submit import pairs
 from orchestrator.cli.supervisor import ChildDied, Stopped, Supervisor
+from orchestrator.local import sample_at
 from orchestrator.sandbox import Ending, Level, Outcome, Sandbox
 from orchestrator.settings import load
-from orchestrator.worker import Findings, Sample, UnknownWorker, find
+from orchestrator.worker import Findings, UnknownWorker, find
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -60,6 +60,9 @@ def serve(
         return
     except ChildDied as death:
         raise Failure(str(death)) from None
+
+
+app.command()(worker_new.new)
 
 
 @app.command("list")
@@ -110,7 +113,7 @@ def run(
         scratch = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-run-")))
         if keep is not None:
             keep.mkdir(parents=True)
-        sample = _sample(file, scratch, pairs(option or []), type_, super_type)
+        sample = sample_at(file, scratch, type=type_, super_type=super_type, options=pairs(option or []))
         readable = [settings.yara_rules_dir] if settings.yara_rules_dir else []
         sandbox = stack.enter_context(Sandbox(Level(settings.sandbox_minimum), [name], readable=readable))
         outcome = sandbox.run(name, sample)
@@ -120,25 +123,6 @@ def run(
             _print_outcome(name, outcome)
     if outcome.ending not in {Ending.finished, Ending.nothing}:
         raise typer.Exit(Status.failed)
-
-
-def _sample(file: Path, scratch: Path, options: dict[str, str], type_: str, super_type: str) -> Sample:
-    with file.open("rb") as opened:
-        digests = {
-            name: hashlib.file_digest(opened, name).hexdigest()
-            for name in ("sha256", "sha512", "sha1", "md5")
-            if opened.seek(0) == 0
-        }
-    return Sample(
-        path=file.absolute(),
-        size=file.stat().st_size,
-        scratch=scratch,
-        file_name=file.name,
-        type=type_,
-        super_type=super_type,
-        options=options,
-        **digests,
-    )
 
 
 def _print_outcome(name: str, outcome: Outcome) -> None:
