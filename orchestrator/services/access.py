@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from typing import NoReturn
 from uuid import UUID
 
 from orchestrator.domain.caller import Caller
@@ -30,9 +31,18 @@ def digest_of(key: str) -> str:
 
 def authenticate(uow: UnitOfWork, key: str) -> Caller:
     """The caller behind a key; :class:`Unauthenticated` where it is unknown, revoked or expired."""
-    row = store.find_key(uow.session, digest_of(key)) if key else None
+    return authenticate_digest(uow, digest_of(key)) if key else _refuse()
+
+
+def _refuse() -> NoReturn:
+    raise Unauthenticated("the API key is missing, unknown, revoked or expired")
+
+
+def authenticate_digest(uow: UnitOfWork, digest: str) -> Caller:
+    """The caller behind a key of which only the digest is at hand."""
+    row = store.find_key(uow.session, digest)
     if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now()) or row.user.deleted_at:
-        raise Unauthenticated("the API key is missing, unknown, revoked or expired")
+        _refuse()
     user = row.user
     subjects = (user.id, *store.groups_of(uow.session, user.id))
     return Caller(

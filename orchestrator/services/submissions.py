@@ -40,6 +40,8 @@ class NewSubmission:
     tlp: Tlp = Tlp.amber
     acl: Sequence[str] = ()
     expiry_at: datetime | None = None
+    #: Instead of the policy's selection, where given.
+    workers: Sequence[str] | None = None
 
 
 def add_submission(
@@ -67,7 +69,7 @@ def add_submission(
     uow.flush()
     access.grant(uow, caller, row.id, new.acl)
     sample = touch(uow, row)
-    wish = planning.Wish(customer_id, row.id, row.meta_data, by=caller.user)
+    wish = planning.Wish(customer_id, row.id, row.meta_data, workers=new.workers, by=caller.user)
     planned = planning.plan(uow, settings, sample, wish)
     uow.commit()
     dispatch(planned.messages)

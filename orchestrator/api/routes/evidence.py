@@ -21,7 +21,7 @@ from orchestrator.api.dependencies import (
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
 from orchestrator.api.schemas.evidence import EvidenceResponse
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
-from orchestrator.api.streams import attachment, receive
+from orchestrator.streams import attachment, receive
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.paging import Page
 from orchestrator.domain.vocabulary import Role

@@ -1,6 +1,6 @@
 """The tables, one module per resource."""
 
-from orchestrator.store.tables.access import AccessGrant, ApiKey, Customer, GroupMember, Subject
+from orchestrator.store.tables.access import AccessGrant, ApiKey, Customer, GroupMember, Subject, WebSession
 from orchestrator.store.tables.analyses import Analysis, Evidence, Verdict
 from orchestrator.store.tables.base import Base
 from orchestrator.store.tables.jobs import (
@@ -49,5 +49,6 @@ __all__ = [
     "Subject",
     "Submission",
     "Verdict",
+    "WebSession",
     "WorkerProcess",
 ]

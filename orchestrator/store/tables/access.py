@@ -62,6 +62,17 @@ class ApiKey(Base):
     user: Mapped[Subject] = relationship(lazy="joined", innerjoin=True)
 
 
+class WebSession(Base):
+    """Somebody is signed in to the pages; kept as the digest of the cookie, good while its key is."""
+
+    __tablename__ = "web_session"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_digest: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class AccessGrant(Base):
     """A submission, analysis or link that is shared with a user or group beyond its customer."""
 
