@@ -16,6 +16,7 @@ from orchestrator.store.blobs import open_blobs
 from orchestrator.store.engine import make_engine
 from orchestrator.store.hot import open_hot_reads
 from orchestrator.store.unit_of_work import UnitOfWork
+from orchestrator.web.app import routes
 
 
 def make_application(settings: Settings) -> Application:
@@ -40,8 +41,11 @@ def make_application(settings: Settings) -> Application:
 
 
 def api(settings: Settings) -> FastAPI:
-    """The ASGI application of an API process."""
-    return make_app(make_application(settings))
+    """The ASGI application of an API process: the API, and the pages beside it."""
+    application = make_application(settings)
+    app = make_app(application)
+    app.router.routes.extend(routes(application))
+    return app
 
 
 def upgrade(settings: Settings) -> None:
