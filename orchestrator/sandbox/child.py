@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -149,6 +150,8 @@ def _confine(order: Order, house: House, ends: Ends, report: socket.socket) -> P
         TMPDIR=str(place.scratch),
         LANG="C.UTF-8",
     )
+    # an import in the fork server may have settled on the folder that was right there
+    tempfile.tempdir = None
     os.chdir(place.scratch)
     os.umask(0o022)
     give_up(house, place, order.limits, network=order.network)

@@ -12,7 +12,7 @@ from orchestrator.sandbox.detect import detect
 from orchestrator.sandbox.forkserver import ForkServer
 from orchestrator.sandbox.outcome import Ending, Level, Outcome
 from orchestrator.sandbox.run import Run
-from orchestrator.worker import Limits, Sample
+from orchestrator.worker import Limits, Sample, installed
 
 
 class Sandbox:
@@ -20,8 +20,8 @@ class Sandbox:
 
     ``minimum`` is the weakest level that is acceptable: below it every run is refused. ``preload`` names
     the workers whose libraries are loaded beforehand (None: all that are installed); ``readable`` are
-    paths, such as a folder of rules, that runs may read besides Python's own. ``level`` forces a level
-    instead of the strongest that works here. May be used from many threads.
+    paths, such as a folder of rules, that runs may read besides Python's own and what the workers ask for.
+    ``level`` forces a level instead of the strongest that works here. May be used from many threads.
     """
 
     def __init__(
@@ -103,5 +103,15 @@ class Sandbox:
                 self._server.close()
                 self._server = None
             if self._server is None:
-                self._server = ForkServer(self.level, self._preload, self._readable)
+                readable = (*self._readable, *_asked_for(self._preload))
+                self._server = ForkServer(self.level, self._preload, readable)
             return self._server
+
+
+def _asked_for(names: Iterable[str] | None) -> set[str]:
+    """What the installed workers of these names (None: all) ask to read."""
+    if names is not None and all(":" in name for name in names):
+        return set()
+    offered = installed()
+    wanted = offered.keys() if names is None else offered.keys() & set(names)
+    return {path for name in wanted for path in offered[name].readable}

@@ -91,6 +91,7 @@ def _wait(*descriptors: int) -> None:
 
 
 def _become_zygote(told: dict[str, Any], control: socket.socket, level: Level) -> None:
+    os.environ["TMPDIR"] = wall.SCRATCH if level.walled else told["base"]
     workers, problems = preload(told["preload"])
     may_change_user = os.geteuid() == 0
     if not level.walled:

@@ -21,6 +21,7 @@ SCRATCH = "/scratch"
 #: Other names for the scratch folder, for what insists on them.
 TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108 - inside the wall
 _FOLDERS = ("/proc", "/dev", SAMPLE, SCRATCH, *TEMPORARY)
+_IMPORT_SCRATCH = 16 << 20
 _CAPABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "CHOWN", "KILL", "SYS_PTRACE", "NET_ADMIN")
 _STAGE = "/tmp"  # noqa: S108 - a mount point only, and only in this process's own mount namespace
 
@@ -47,6 +48,8 @@ def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
     # not --dev: for its terminals bwrap nests a second user namespace, which may not re-enter the first one's
     for device in DEVICES:
         command += ["--dev-bind", device, device]
+    # for what insists on a temporary folder when it is imported
+    command += ["--size", str(_IMPORT_SCRATCH), "--tmpfs", SCRATCH]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
 
 
@@ -98,6 +101,9 @@ def build(paths: Iterable[str]) -> None:
     linux.unmount(_STAGE)
     os.chdir("/")
     linux.make_readonly("/", recursive=True)
+    linux.mount(
+        "scratch", SCRATCH, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={_IMPORT_SCRATCH},mode=700"
+    )
 
 
 def mount_proc(root: str = "") -> None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def honest(sample: Sample) -> Findings:
         classification=Classification("pe", "executable", meta_data={"a": "b"}),
         possible_detections=3,
     )
+
+
+#: As some libraries do on import: it settles the temporary folder for the whole process.
+_ON_IMPORT = tempfile.gettempdir()
+
+
+@_worker
+def temporary_file(sample: Sample) -> Findings:
+    with tempfile.NamedTemporaryFile() as file:
+        return Findings(result={"in_scratch": Path(file.name).is_relative_to(sample.scratch)})
 
 
 @_worker

@@ -54,6 +54,11 @@ def test_an_unknown_worker_has_failed(sandbox, make_sample):
     assert "no-such-worker" in outcome.message
 
 
+def test_temporary_files_lie_in_the_scratch_folder(sandbox, make_sample):
+    outcome = sandbox.run("hostile:temporary_file", make_sample())
+    assert outcome.findings.result == {"in_scratch": True}
+
+
 def test_runs_from_many_threads_do_not_mix(sandbox, make_sample):
     samples = [make_sample(b"x" * size) for size in range(1, 13)]
     with ThreadPoolExecutor(4) as pool:
