@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -157,4 +158,6 @@ def load(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = "ASSAY_" + "_".join(str(part) for part in first["loc"]).upper()
         message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{name}={first['input']!r}: {message}") from None
+        # what stands before the @ of a URL may be a password
+        value = re.sub(r"(?<=://)[^/@]*@", "…@", repr(first["input"]))
+        raise SettingsError(f"{name}={value}: {message}") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +36,9 @@ def api(
     logs.configure(settings)
     with stores.opened(settings):
         pass
+    # uvicorn raises the signal that ended it once more when all is done: that is a good end
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _exit)
     server = embedded.listen(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
     with server:
         config = uvicorn.Config(
@@ -46,3 +51,7 @@ def api(
             server_header=False,
         )
         uvicorn.Server(config).run(sockets=[server])
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

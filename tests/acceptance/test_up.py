@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,15 +13,29 @@ import pytest
 from orchestrator.cli import runtime
 from tests.acceptance.conftest import Assay
 from tests.acceptance.processes import assert_gone, family
+from tests.integration.backends import eventually
 from tests.running import PATIENCE, Stack
 
 pytestmark = pytest.mark.timeout(900)
+
+#: One worker process is enough here, and quicker to start.
+SMALL = {"ASSAY_WORKER_PROCESSES": "1"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of every ending in turn: whatever the last one left must not stop the next start."""
     return tmp_path_factory.mktemp("endings") / "data"
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Stack]:
+    """A stack that the test itself brings to an end."""
+    stack = Stack(folder, SMALL).start()
+    try:
+        yield stack
+    finally:
+        stack.stop(check=False)
 
 
 def children(stack: Stack) -> dict[str, int]:
@@ -41,36 +57,36 @@ def end(stack: Stack, pid: int, number: signal.Signals) -> tuple[int, list[psuti
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_end(folder: Path, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM stop everything; the exit status is 0."""
-    stack = Stack(folder).start()
-    status, processes = end(stack, stack.pid, number)
-    assert status == 0, stack.tail()
-    assert_gone(processes)
+    with started(folder) as stack:
+        status, processes = end(stack, stack.pid, number)
+        assert status == 0, stack.tail()
+        assert_gone(processes)
     assert not runtime.record_of(folder).exists()
 
 
 def test_killed(folder: Path) -> None:
     """kill -9 of the supervisor: the kernel ends the rest, sandboxes included."""
-    stack = Stack(folder).start()
-    status, processes = end(stack, stack.pid, signal.SIGKILL)
-    assert status == -signal.SIGKILL
-    assert len(processes) > 5
-    assert_gone(processes)
+    with started(folder) as stack:
+        status, processes = end(stack, stack.pid, signal.SIGKILL)
+        assert status == -signal.SIGKILL
+        assert len(processes) > 5
+        assert_gone(processes)
 
 
 @pytest.mark.parametrize("name", ["api", "valkey", "sweep"])
 def test_child_crashes(folder: Path, name: str) -> None:
     """The crash of a part that the others need stops everything, and the message names it."""
-    stack = Stack(folder).start()
-    status, processes = end(stack, children(stack)[name], signal.SIGKILL)
-    assert status == 1
-    assert_gone(processes)
-    assert f"{name} was ended by SIGKILL" in stack.tail()
-    assert "everything was stopped" in stack.tail()
+    with started(folder) as stack:
+        status, processes = end(stack, children(stack)[name], signal.SIGKILL)
+        assert status == 1
+        assert_gone(processes)
+        eventually(lambda: "everything was stopped" in stack.tail(), "the message")
+        assert f"{name} was ended by SIGKILL" in stack.tail()
 
 
 def test_worker_crashes(folder: Path, assay_on: "AssayOn") -> None:
     """A worker process that dies is started again, and work goes on."""
-    with Stack(folder) as stack:
+    with Stack(folder, SMALL) as stack:
         for name, pid in children(stack).items():
             if name.startswith("worker"):
                 os.kill(pid, signal.SIGKILL)
@@ -82,12 +98,12 @@ def test_worker_crashes(folder: Path, assay_on: "AssayOn") -> None:
 
 def test_work_survives(folder: Path, assay_on: "AssayOn") -> None:
     """Jobs are there after a restart; the first key is shown once, and stays good."""
-    with Stack(folder) as stack:
+    with Stack(folder, SMALL) as stack:
         sample = folder.parent / "kept.txt"
         sample.write_text("kept")
         [run] = assay_on(stack).json("submit", sample, "--wait")
         key = stack.key("SAMPLEDB-VIEWER")
-    with Stack(folder) as stack:
+    with Stack(folder, SMALL) as stack:
         assert stack.admin_key == ""
         answer = httpx.get(f"{stack.url}/sampledb/v2/job/{run['job']}", headers={"Argus-API-Key": key})
         assert answer.json()["data"]["state"] == "done"
@@ -104,7 +120,7 @@ def test_second_start_is_refused(stack: Stack, bare: Assay) -> None:
 
 def test_long_folder(tmp_path: Path) -> None:
     """A data folder whose path is too long for a unix socket works."""
-    with Stack(tmp_path / ("x" * 120)) as stack:
+    with Stack(tmp_path / ("x" * 120), SMALL) as stack:
         assert httpx.get(f"{stack.url}/ready").is_success
 
 
