@@ -184,6 +184,8 @@ class AnalysisWorker:
     result_model: type[BaseModel] | None = None
     classifies: bool = False
     preload: tuple[str, ...] = ()
+    #: Paths that a run may read besides the system's and Python's own, such as a tool's own folder.
+    readable: tuple[str, ...] = ()
     description: str = ""
 
     def takes(self, type_: str, super_type: str) -> bool:
