@@ -139,6 +139,7 @@ def add_job_task(
     if state is not JobTaskState.enqueued:
         record(uow, [_transition(row.id, Update(state=state), caller)])
     uow.commit()
+    uow.session.expire_all()
     return get_job_task(uow, caller, job_id, row.id)
 
 

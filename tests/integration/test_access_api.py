@@ -16,13 +16,8 @@ from orchestrator.services import access
 from tests.integration.api import Api
 
 OPEN = {"/health", "/ready"}
-FILLED = {
-    "sha256": "0" * 64,
-    "job_id": "018f0000-0000-7000-8000-000000000000",
-    "id_or_short_name": "nothing",
-    "worker": "nothing",
-    "file_name": "name",
-}
+SOME_ID = "018f0000-0000-7000-8000-000000000000"
+FILLED = {"sha256": "0" * 64, "idOrShortName": "nothing", "fileName": "name"}
 
 
 def routes() -> Iterator[APIRoute]:
@@ -56,7 +51,7 @@ def cases() -> list[tuple[str, str, Role | None]]:
         if isinstance(route, SecuredRoute):
             path = route.path
             for part in route.dependant.path_params:
-                path = path.replace(f"{{{part.alias}}}", FILLED.get(part.alias, FILLED["job_id"]))
+                path = path.replace(f"{{{part.alias}}}", FILLED.get(part.alias, SOME_ID))
             found += [(method, path, route.role) for method in sorted(route.methods or ())]
     return found
 

@@ -18,6 +18,7 @@ def job_task(api: Api, state: str = "enqueued") -> str:
     job = api.job_of(api.submit())
     answer = api.post(f"/job/{job['id']}/task", {"worker": "external", "state": state})
     assert answer.status_code == 201, answer.text
+    assert answer.json()["data"]["state"] == state
     return f"/job/{job['id']}/task/{answer.json()['data']['id']}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from orchestrator.api.dependencies import DEFAULT_LIMIT, App, Limit, Offset, Reading, SortBy, Writing
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
@@ -22,6 +22,9 @@ from orchestrator.domain.paging import Found, Page, sort_keys
 from orchestrator.domain.vocabulary import JobState, Role
 from orchestrator.services import jobs
 from orchestrator.store.jobs import JOB_SORT, JOB_TASK_SORT, JobFilter
+
+JobId = Annotated[UUID, Path(alias="jobID")]
+JobTaskId = Annotated[UUID, Path(alias="taskID")]
 
 router = APIRouter(prefix="/sampledb/v2/job", route_class=SecuredRoute, tags=["jobs"])
 
@@ -49,18 +52,18 @@ def search_jobs(caller: CallerDep, uow: Reading, body: JobSearchRequest) -> Json
     return page(jobs.find_jobs(uow, caller, body.to_filter(), wanted, body.customer), JobResponse.of)
 
 
-@router.get("/{job_id}", operation_id="getJob", response_model=Envelope[JobResponse])
+@router.get("/{jobID}", operation_id="getJob", response_model=Envelope[JobResponse])
 @needs(Role.viewer)
-def get_job(caller: CallerDep, uow: Reading, job_id: UUID) -> JsonResponse:
+def get_job(caller: CallerDep, uow: Reading, job_id: JobId) -> JsonResponse:
     return single(JobResponse.of(jobs.get_job(uow, caller, job_id)))
 
 
-@router.get("/{job_id}/tasks", operation_id="listJobTasks", response_model=ListEnvelope[JobTaskResponse])
+@router.get("/{jobID}/tasks", operation_id="listJobTasks", response_model=ListEnvelope[JobTaskResponse])
 @needs(Role.viewer)
 def list_job_tasks(
     caller: CallerDep,
     uow: Reading,
-    job_id: UUID,
+    job_id: JobId,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     sort_by: SortBy = [],
@@ -69,29 +72,30 @@ def list_job_tasks(
     return page(jobs.list_job_tasks(uow, caller, job_id, wanted), JobTaskResponse.of)
 
 
-@router.get(
-    "/{job_id}/task/{job_task_id}", operation_id="getJobTask", response_model=Envelope[JobTaskResponse]
-)
+@router.get("/{jobID}/task/{taskID}", operation_id="getJobTask", response_model=Envelope[JobTaskResponse])
 @needs(Role.viewer)
-def get_job_task(caller: CallerDep, uow: Reading, job_id: UUID, job_task_id: UUID) -> JsonResponse:
+def get_job_task(caller: CallerDep, uow: Reading, job_id: JobId, job_task_id: JobTaskId) -> JsonResponse:
     return single(JobTaskResponse.of(jobs.get_job_task(uow, caller, job_id, job_task_id)))
 
 
 @router.post(
-    "/{job_id}/task", operation_id="addJobTask", status_code=201, response_model=Envelope[JobTaskResponse]
+    "/{jobID}/task", operation_id="addJobTask", status_code=201, response_model=Envelope[JobTaskResponse]
 )
 @needs(Role.analyzer)
-def add_job_task(caller: CallerDep, uow: Writing, job_id: UUID, body: JobTaskAddRequest) -> JsonResponse:
+def add_job_task(caller: CallerDep, uow: Writing, job_id: JobId, body: JobTaskAddRequest) -> JsonResponse:
     """A job task that an external analyzer brings and drives itself."""
     return single(JobTaskResponse.of(jobs.add_job_task(uow, caller, job_id, body.worker, body.state)), 201)
 
 
-@router.put(
-    "/{job_id}/task/{job_task_id}", operation_id="updateJobTask", response_model=Envelope[JobTaskResponse]
-)
+@router.put("/{jobID}/task/{taskID}", operation_id="updateJobTask", response_model=Envelope[JobTaskResponse])
 @needs(Role.analyzer)
 def update_job_task(
-    caller: CallerDep, uow: Writing, app: App, job_id: UUID, job_task_id: UUID, body: JobTaskUpdateRequest
+    caller: CallerDep,
+    uow: Writing,
+    app: App,
+    job_id: JobId,
+    job_task_id: JobTaskId,
+    body: JobTaskUpdateRequest,
 ) -> JsonResponse:
     """Move a job task; a final one is refused, and nothing changes."""
     view = jobs.update_job_task(
@@ -100,27 +104,27 @@ def update_job_task(
     return single(JobTaskResponse.of(view))
 
 
-@router.get("/{job_id}/history", response_model=ListEnvelope[JobTaskEventResponse])
+@router.get(
+    "/{jobID}/history", operation_id="listJobTaskEvents", response_model=ListEnvelope[JobTaskEventResponse]
+)
 @needs(Role.viewer)
-def job_history(caller: CallerDep, uow: Reading, job_id: UUID) -> JsonResponse:
+def job_history(caller: CallerDep, uow: Reading, job_id: JobId) -> JsonResponse:
     """Every transition of every job task, oldest first; an extension of the contract."""
     rows = jobs.history(uow, caller, job_id)
     return page(Found(rows, len(rows), Page(0)), JobTaskEventResponse.of)
 
 
-@router.delete("/{job_id}", operation_id="cancelJob", response_model=Envelope[JobResponse])
+@router.delete("/{jobID}", operation_id="cancelJob", response_model=Envelope[JobResponse])
 @needs(Role.user)
-def cancel_job(caller: CallerDep, uow: Writing, app: App, job_id: UUID) -> JsonResponse:
+def cancel_job(caller: CallerDep, uow: Writing, app: App, job_id: JobId) -> JsonResponse:
     """Cancel what is open of a job (clients before 3.17: abort)."""
     return single(JobResponse.of(jobs.cancel(uow, app.dispatch, caller, job_id)))
 
 
-@router.delete(
-    "/{job_id}/task/{job_task_id}", operation_id="cancelJobTask", response_model=Envelope[JobResponse]
-)
+@router.delete("/{jobID}/task/{taskID}", operation_id="cancelJobTask", response_model=Envelope[JobResponse])
 @needs(Role.user)
 def cancel_job_task(
-    caller: CallerDep, uow: Writing, app: App, job_id: UUID, job_task_id: UUID
+    caller: CallerDep, uow: Writing, app: App, job_id: JobId, job_task_id: JobTaskId
 ) -> JsonResponse:
     """Cancel one job task; an extension of the contract."""
     return single(JobResponse.of(jobs.cancel(uow, app.dispatch, caller, job_id, job_task_id)))

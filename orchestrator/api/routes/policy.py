@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from orchestrator.api.dependencies import DEFAULT_LIMIT, Limit, Offset, Reading, Writing
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
@@ -19,6 +19,8 @@ from orchestrator.api.schemas.policy import (
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import policy, rules
+
+RuleId = Annotated[UUID, Path(alias="id")]
 
 router = APIRouter(prefix="/sampledb/v2/policy/default", route_class=SecuredRoute, tags=["policy"])
 
@@ -55,21 +57,21 @@ def add_rule(caller: CallerDep, uow: Writing, body: RuleAddRequest) -> JsonRespo
     return single(RuleResponse.of(rules.add_rule(uow, caller, body.to_domain())), 201)
 
 
-@router.get("/rule/{rule_id}", operation_id="getAnalysisPolicyRule", response_model=Envelope[RuleResponse])
+@router.get("/rule/{id}", operation_id="getAnalysisPolicyRule", response_model=Envelope[RuleResponse])
 @needs(Role.administrator)
-def get_rule(uow: Reading, rule_id: UUID) -> JsonResponse:
+def get_rule(uow: Reading, rule_id: RuleId) -> JsonResponse:
     return single(RuleResponse.of(rules.get_rule(uow, rule_id)))
 
 
-@router.put("/rule/{rule_id}", operation_id="updateAnalysisRule", response_model=Envelope[RuleResponse])
+@router.put("/rule/{id}", operation_id="updateAnalysisRule", response_model=Envelope[RuleResponse])
 @needs(Role.administrator)
-def update_rule(caller: CallerDep, uow: Writing, rule_id: UUID, body: RuleUpdateRequest) -> JsonResponse:
+def update_rule(caller: CallerDep, uow: Writing, rule_id: RuleId, body: RuleUpdateRequest) -> JsonResponse:
     """Replace the parts that are given, each wholly."""
     return single(RuleResponse.of(rules.update_rule(uow, caller, rule_id, body.to_domain())))
 
 
-@router.delete("/rule/{rule_id}", operation_id="deleteAnalysisRule", response_model=Envelope[RuleResponse])
+@router.delete("/rule/{id}", operation_id="deleteAnalysisRule", response_model=Envelope[RuleResponse])
 @needs(Role.administrator)
-def delete_rule(caller: CallerDep, uow: Writing, rule_id: UUID) -> JsonResponse:
+def delete_rule(caller: CallerDep, uow: Writing, rule_id: RuleId) -> JsonResponse:
     """The rule does nothing any more; its id still answers."""
     return single(RuleResponse.of(rules.delete_rule(uow, caller, rule_id)))

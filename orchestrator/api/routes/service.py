@@ -35,13 +35,13 @@ def constrain(request: Request, caller: CallerDep) -> JsonResponse:
     )
 
 
-@router.get("/health")
+@router.get("/health", operation_id="health")
 def alive() -> JsonResponse:
     """The process answers."""
     return single({"status": "alive"})
 
 
-@router.get("/ready")
+@router.get("/ready", operation_id="ready")
 def ready(app: App) -> JsonResponse:
     """Database, broker and blobs can be used; 503 names those that cannot."""
     checks: dict[str, Callable[[], None]] = health.checks(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from orchestrator.api.dependencies import DEFAULT_LIMIT, App, Limit, Offset, Reading, Sha256Path, Writing
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
@@ -23,6 +23,8 @@ from orchestrator.domain.vocabulary import Role, ServiceTaskState
 from orchestrator.services import requests, servicetasks
 from orchestrator.store.maintenance import ServiceTaskFilter
 from orchestrator.store.tables import ServiceTask
+
+TaskId = Annotated[UUID, Path(alias="taskID")]
 
 router = APIRouter(prefix="/sampledb/v2", route_class=SecuredRoute, tags=["service tasks"])
 
@@ -87,19 +89,17 @@ def reanalyse_samples(caller: CallerDep, uow: Writing, app: App, body: Reanalyse
     return _correlation(requests.reanalyse(uow, app.dispatch, caller, body.to_window(), body.workers))
 
 
-@router.get(
-    "/servicetask/{task_id}", operation_id="getTask", response_model=ListEnvelope[ServiceTaskResponse]
-)
+@router.get("/servicetask/{taskID}", operation_id="getTask", response_model=ListEnvelope[ServiceTaskResponse])
 @needs(Role.administrator)
-def get_service_task(uow: Reading, task_id: UUID) -> JsonResponse:
+def get_service_task(uow: Reading, task_id: TaskId) -> JsonResponse:
     """One service task; the contract has it in a list."""
     return page(Found([servicetasks.get(uow, task_id)], 1, Page(1)), ServiceTaskResponse.of)
 
 
 @router.delete(
-    "/servicetask/{task_id}", operation_id="abortTask", response_model=Envelope[ServiceTaskResponse]
+    "/servicetask/{taskID}", operation_id="abortTask", response_model=Envelope[ServiceTaskResponse]
 )
 @needs(Role.administrator)
-def abort_service_task(caller: CallerDep, uow: Writing, task_id: UUID) -> JsonResponse:
+def abort_service_task(caller: CallerDep, uow: Writing, task_id: TaskId) -> JsonResponse:
     """Call a service task off; what it has done stays. One that has ended is refused."""
     return single(ServiceTaskResponse.of(servicetasks.abort(uow, caller, task_id)))

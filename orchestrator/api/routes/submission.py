@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from orchestrator.api.dependencies import DEFAULT_LIMIT, App, Limit, Offset, Reading, Sha256Path, Writing
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
@@ -61,9 +62,14 @@ def list_submissions(
 
 
 @router.get(
-    "/submission/{submission_id}", operation_id="getSubmission", response_model=Envelope[SubmissionResponse]
+    "/submission/{submissionID}", operation_id="getSubmission", response_model=Envelope[SubmissionResponse]
 )
 @needs(Role.viewer)
-def get_submission(caller: CallerDep, uow: Reading, sha256: Sha256Path, submission_id: UUID) -> JsonResponse:
+def get_submission(
+    caller: CallerDep,
+    uow: Reading,
+    sha256: Sha256Path,
+    submission_id: Annotated[UUID, Path(alias="submissionID")],
+) -> JsonResponse:
     row = submissions.get_submission(uow, caller, sha256, submission_id)
     return single(SubmissionResponse.of(row, submissions.grants_of(uow, [row])[row.id]))

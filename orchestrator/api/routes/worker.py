@@ -20,7 +20,7 @@ from orchestrator.store.workers import WORKER_SORT
 router = APIRouter(prefix="/sampledb/v2/worker", route_class=SecuredRoute, tags=["workers"])
 
 IncludeDeleted = Annotated[bool, Query(alias="includeDeleted")]
-IdOrShortName = Annotated[str, Path(max_length=128), AfterValidator(no_nul)]
+IdOrShortName = Annotated[str, Path(alias="idOrShortName", max_length=128), AfterValidator(no_nul)]
 
 
 @router.get("", operation_id="listAnalysisWorkers", response_model=ListEnvelope[WorkerResponse])
@@ -42,7 +42,7 @@ def add_worker(caller: CallerDep, uow: Writing, body: WorkerAddRequest) -> JsonR
     return single(WorkerResponse.of(workers.add_worker(uow, caller, body.to_domain())), 201)
 
 
-@router.get("/{reference}", operation_id="getAnalysisWorker", response_model=Envelope[WorkerResponse])
+@router.get("/{idOrShortName}", operation_id="getAnalysisWorker", response_model=Envelope[WorkerResponse])
 @needs(Role.administrator)
 def get_worker(uow: Reading, app: App, reference: IdOrShortName) -> JsonResponse:
     """The worker; the envelope's ``metaData`` says who serves it now."""
@@ -51,7 +51,7 @@ def get_worker(uow: Reading, app: App, reference: IdOrShortName) -> JsonResponse
     return single(WorkerResponse.of(worker), meta=service.to_meta())
 
 
-@router.put("/{reference}", operation_id="updateAnalysisWorker", response_model=Envelope[WorkerResponse])
+@router.put("/{idOrShortName}", operation_id="updateAnalysisWorker", response_model=Envelope[WorkerResponse])
 @needs(Role.administrator)
 def update_worker(
     caller: CallerDep, uow: Writing, reference: IdOrShortName, body: WorkerUpdateRequest
@@ -59,14 +59,16 @@ def update_worker(
     return single(WorkerResponse.of(workers.update_worker(uow, caller, reference, body.to_domain())))
 
 
-@router.delete("/{reference}", operation_id="deleteAnalysisWorker", response_model=Envelope[WorkerResponse])
+@router.delete(
+    "/{idOrShortName}", operation_id="deleteAnalysisWorker", response_model=Envelope[WorkerResponse]
+)
 @needs(Role.administrator)
 def delete_worker(caller: CallerDep, uow: Writing, reference: IdOrShortName) -> JsonResponse:
     """No new job gets the worker; its id still answers, its short name is free again."""
     return single(WorkerResponse.of(workers.delete_worker(uow, caller, reference)))
 
 
-@router.get("/{reference}/schema", operation_id="fetchAnalysisWorkerSchema", response_model=Any)
+@router.get("/{idOrShortName}/schema", operation_id="fetchAnalysisWorkerSchema", response_model=Any)
 @needs(Role.administrator)
 def get_schema(uow: Reading, reference: IdOrShortName) -> JsonResponse:
     """The bare JSON schema of the worker's results, without the envelope."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from orchestrator.api.dependencies import FREE_TEXT, SHORT_NAME
@@ -27,6 +27,16 @@ class Wire(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", protected_namespaces=()
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, given: Any) -> Any:
+        """Null is as good as absent, where a field may be absent: clients with optional fields send it."""
+        if not isinstance(given, dict) or None not in given.values():
+            return given
+        needed = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
+        needed |= {name for name, field in cls.model_fields.items() if field.is_required()}
+        return {name: value for name, value in given.items() if value is not None or name in needed}
 
 
 def no_nul(value: str) -> str:
@@ -133,6 +143,9 @@ class Correlation(Wire):
 def _tlp(value: Any) -> Any:
     return Tlp.clear if value == "white" else value
 
+
+#: A JSON number without a fraction; ``true`` is none.
+Whole = Annotated[int, Field(strict=True)]
 
 #: A TLP label; ``white`` of older clients is ``clear``.
 TlpRequest = Annotated[Tlp, BeforeValidator(_tlp)]

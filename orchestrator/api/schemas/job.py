@@ -13,6 +13,7 @@ from orchestrator.api.schemas.base import (
     CustomerInfo,
     SampleInfo,
     UserAgent,
+    Whole,
     Wire,
     millis,
     no_nul,
@@ -97,8 +98,8 @@ class JobSearchRequest(Wire):
     time_field_strategy: Annotated[list[TimeField], BeforeValidator(as_list)] = ["all"]
     time_match_strategy: MatchStrategy = "any"
     sort_by: Annotated[list[str], BeforeValidator(as_list)] = []
-    limit: Annotated[int, Field(ge=0)] = 25
-    offset: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    limit: Annotated[Whole, Field(ge=0)] = 25
+    offset: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = 0
 
     def to_filter(self) -> JobFilter:
         return JobFilter(

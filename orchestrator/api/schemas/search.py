@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from orchestrator.api.dependencies import DEFAULT_LIMIT, Moment, Reference, as_list
-from orchestrator.api.schemas.base import TlpRequest, Wire, no_nul
+from orchestrator.api.schemas.base import TlpRequest, Whole, Wire, no_nul
 from orchestrator.domain import criteria
 from orchestrator.domain.clock import now
 from orchestrator.domain.criteria import (
@@ -211,8 +211,8 @@ class Indexed(Wire):
 
 
 class Paged(Wire):
-    limit: int = DEFAULT_LIMIT
-    offset: int = 0
+    limit: Whole = DEFAULT_LIMIT
+    offset: Whole = 0
     sort_by: Many[str] = []
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from orchestrator.api.dependencies import SHA256, SHORT_NAME, Ids, Moment, Reference, as_list
-from orchestrator.api.schemas.base import UserInfo, Wire, millis, no_nul
+from orchestrator.api.schemas.base import UserInfo, Whole, Wire, millis, no_nul
 from orchestrator.domain.vocabulary import ServiceTaskState
 from orchestrator.services.servicetasks import ServiceTaskView
 from orchestrator.store.maintenance import ServiceTaskFilter
@@ -44,8 +44,8 @@ class ServiceTaskSearchRequest(Wire):
     end_timestamp: Moment | None = None
     time_field_strategy: Annotated[list[TimeField], BeforeValidator(as_list)] | None = None
     time_match_strategy: Literal["any", "all"] | None = None
-    limit: Annotated[int, Field(ge=0)] | None = None
-    offset: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    limit: Annotated[Whole, Field(ge=0)] | None = None
+    offset: Annotated[Whole, Field(ge=0, le=2**31 - 1)] | None = None
 
     def to_filter(self, user_ids: list[int] | None) -> ServiceTaskFilter:
         return ServiceTaskFilter(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from orchestrator.api.schemas.base import Wire, millis
+from orchestrator.api.schemas.base import Whole, Wire, millis
 from orchestrator.api.schemas.search import Criterion, Indexed, Many, SubmissionSubCriterion, Text
 from orchestrator.domain import statistics
 from orchestrator.domain.criteria import SubmissionTime
@@ -35,7 +35,7 @@ class GroupByRequest(Criterion):
     makes = statistics.GroupBy
 
     field: GroupField
-    limit: Annotated[int, Field(ge=1, le=MAX_BUCKETS)] = 25
+    limit: Annotated[Whole, Field(ge=1, le=MAX_BUCKETS)] = 25
     meta_data_field: Text | None = None
 
 
