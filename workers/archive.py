@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel
 
 from orchestrator.worker import Child, Findings, Limits, NothingForMe, Sample, analysis_worker
+from workers._names import DOUBLE_EXTENSION
 from workers._text import Text, clean, clip
 from workers._traits import Trait, detections, score
 from workers._unpack import BROKEN, Archive, Member, TooLarge, Unreadable, open_archive
@@ -35,9 +36,6 @@ _RATIO_LIMIT = 100
 _RATIO_FROM = 32 << 20
 _BLOCK = 1 << 18
 
-_SHOWN = "pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|txt|mp4|zip"
-_MEANT = "exe|scr|com|pif|bat|cmd|js|jse|vbs|lnk|hta|ps1|wsf"
-_DOUBLE = re.compile(rf"\.({_SHOWN})[\s_.]*\.({_MEANT})$", re.IGNORECASE)
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -191,7 +189,7 @@ def _tricks(member: Member) -> Iterator[Trait]:
         yield Trait(name="path-traversal", weight=50, detail=member.name)
     if member.kind == "link" and _leads_out(str(PurePosixPath(member.name).parent / member.target)):
         yield Trait(name="link-outside", weight=40, detail=f"{member.name} → {member.target}")
-    if _DOUBLE.search(member.name):
+    if DOUBLE_EXTENSION.search(member.name):
         yield Trait(name="double-extension", weight=50, detail=member.name)
     if _DIRECTION.search(member.name):
         yield Trait(name="right-to-left-name", weight=50, detail=member.name)

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from orchestrator.worker import Child, Findings, Limits, Sample, analysis_worker
 from workers._indicators import Indicator, find_indicators
+from workers._names import DOUBLE_EXTENSION, PROGRAM, base_name
 from workers._text import Text, clean, clip
 from workers._traits import Trait, detections, score
 
@@ -27,10 +28,6 @@ _PART_LIMIT, _CHILD_LIMIT, _HEADER_LIMIT, _HOP_LIMIT = 500, 100, 200, 50
 _BODY_LIMIT = 1 << 20
 _LIMIT = 90
 
-_PROGRAM = re.compile(
-    r"\.(exe|scr|com|pif|bat|cmd|js|jse|vbs|vbe|lnk|hta|ps1|wsf|msi|jar|iso|img|vhdx?|one)$", re.IGNORECASE
-)
-_DOUBLE = re.compile(r"\.(pdf|docx?|xlsx?|jpe?g|png|txt|zip)[\s_.]*\.\w{2,4}$", re.IGNORECASE)
 _LOCKED = re.compile(r"\bpass(word|wort|code)\b[^\n]{0,30}[:=]?\s*\S{3,30}", re.IGNORECASE)
 _ANCHOR = re.compile(
     r"<a\b[^>]{0,2000}?\bhref\s*=\s*[\"']?(https?://[^\s\"'>]{4,2000})[^>]{0,2000}>(.{0,500}?)</a>",
@@ -124,7 +121,7 @@ def _mailbox(sample: Sample, messages: list[bytes]) -> Findings:
 def _child(sample: Sample, number: int, name: str, content: bytes) -> Child:
     path = sample.scratch / f"child{number}"
     path.write_bytes(content)
-    return Child(path, clean(name.replace("\\", "/").rpartition("/")[2], 200))
+    return Child(path, base_name(name))
 
 
 def _parts(message: Message) -> tuple[list[tuple[str, str]], list[_Part]]:
@@ -228,9 +225,9 @@ def _shown(source: str) -> str:
 def _traits(result: Mail, bodies: list[tuple[str, str]]) -> Iterator[Trait]:
     yield from _sender_traits(result)
     for attachment in result.attachments:
-        if _DOUBLE.search(attachment.name):
+        if DOUBLE_EXTENSION.search(attachment.name):
             yield Trait(name="attachment-double-extension", weight=50, detail=attachment.name)
-        elif _PROGRAM.search(attachment.name):
+        elif PROGRAM.search(attachment.name):
             yield Trait(name="attachment-program", weight=40, detail=attachment.name)
         elif attachment.name.lower().endswith((".html", ".htm", ".shtml", ".svg")):
             yield Trait(name="attachment-web-page", weight=20, detail=attachment.name)

@@ -14,6 +14,7 @@ from orchestrator.worker import Child, Evidence, Findings, Limits, Sample, Tag, 
 from workers import _office
 from workers._commands import command_traits
 from workers._indicators import INDICATOR_LIMIT, Indicator, defang, find_indicators
+from workers._names import PROGRAM, base_name
 from workers._text import Text, clean, clip
 from workers._traits import Trait, detections, score
 
@@ -27,7 +28,6 @@ _STARTS = re.compile(
     r"\b(auto_?(open|exec|close|new|exit)|(document|workbook)_?(open|close|new|activate|beforeclose))\b",
     re.IGNORECASE,
 )
-_PROGRAM = re.compile(r"\.(exe|scr|com|dll|bat|cmd|js|jse|vbs|lnk|hta|ps1|wsf|msi|jar|sct)$", re.IGNORECASE)
 _AWAY = re.compile(r"(https?|ftp|mhtml):|file:/+(?!/*[a-z][:|%])|\\\\", re.IGNORECASE)
 _REMOTE = {
     "attachedTemplate": 50,
@@ -174,7 +174,7 @@ def _traits(reading: _Reading) -> Iterator[Trait]:
         if weight:
             yield Trait(name=f"remote-{relation.kind.lower()}", weight=weight, detail=_part(relation).target)
     for item in reading.objects:
-        if _PROGRAM.search(item.name) or item.content.startswith((b"MZ", b"\x7fELF")):
+        if PROGRAM.search(item.name) or item.content.startswith((b"MZ", b"\x7fELF")):
             yield Trait(name="embedded-program", weight=50, detail=item.name)
     for description in reading.classes:
         # Old documents full of formulas have an equation object in good faith.
@@ -209,7 +209,7 @@ def _children(sample: Sample, reading: _Reading) -> Iterator[Child]:
     for number, item in enumerate(reading.objects):
         path = sample.scratch / f"child{number}"
         path.write_bytes(item.content)
-        yield Child(path, clean(item.name.replace("\\", "/").rpartition("/")[2], 200))
+        yield Child(path, base_name(item.name))
 
 
 def _evidence(sample: Sample, source: str) -> list[Evidence]:

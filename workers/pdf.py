@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from orchestrator.worker import Child, Evidence, Findings, Sample, analysis_worker
 from workers._indicators import INDICATOR_LIMIT, Indicator, defang, find_indicators
+from workers._names import PROGRAM
 from workers._text import Text, clean, clip
 from workers._traits import Trait, detections, score
 
@@ -19,9 +20,6 @@ _OBJECT_LIMIT, _DEPTH_LIMIT, _ACTION_LIMIT, _SCRIPT_LIMIT, _CHILD_LIMIT = 50_000
 _STREAM_LIMIT = 64 << 20
 _SCANNED = 64 << 20
 _SCRIPT_EVIDENCE = 1 << 20
-_PROGRAM = re.compile(
-    r"\.(exe|scr|com|dll|bat|cmd|js|jse|vbs|lnk|hta|ps1|wsf|msi|jar|docm|xlsm|iso)$", re.IGNORECASE
-)
 _EXPLOITED = re.compile(
     rb"Collab\.(getIcon|collectEmailInfo)|util\.printf|media\.newPlayer|spell\.customDictionaryOpen"
 )
@@ -226,7 +224,7 @@ def _traits(reading: _Reading, keywords: dict[str, int]) -> Iterator[Trait]:
     if any(_EXPLOITED.search(script) for script in reading.scripts):
         yield Trait(name="script-calls-exploited-function", weight=40, detail="a function with a known hole")
     for name, content in reading.files:
-        if _PROGRAM.search(name) or content.startswith((b"MZ", b"\x7fELF")):
+        if PROGRAM.search(name) or content.startswith((b"MZ", b"\x7fELF")):
             yield Trait(name="embedded-program", weight=50, detail=name)
 
 

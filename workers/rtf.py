@@ -13,12 +13,12 @@ from pydantic import BaseModel
 
 from orchestrator.worker import Child, Findings, Limits, Sample, analysis_worker
 from workers._indicators import Indicator, find_indicators
+from workers._names import PROGRAM, base_name
 from workers._text import Text, clean, clip
 from workers._traits import Trait, detections, score
 
 _READ_LIMIT = 16 << 20
 _OBJECT_LIMIT, _CHILD_LIMIT, _SMALL = 200, 50, 100
-_PROGRAM = re.compile(r"\.(exe|scr|com|dll|bat|cmd|js|jse|vbs|lnk|hta|ps1|wsf|msi|jar|sct)$", re.IGNORECASE)
 _EXPLOITED = re.compile(r"equation|otkloadr|mscomctllib|forms\.", re.IGNORECASE)
 _LINK = re.compile(r"ole2link", re.IGNORECASE)
 _TEMPLATE = re.compile(rb"\\\*\s*\\template\s+([^{}\\]{4,500})")
@@ -111,7 +111,7 @@ def _object_traits(objects: list[Any]) -> Iterator[Trait]:
             yield Trait(name="exploited-class", weight=80, detail=f"{kind} {known}")
         elif _LINK.search(kind):
             yield Trait(name="loads-by-itself", weight=60, detail=kind)
-        if found.is_package and _PROGRAM.search(name):
+        if found.is_package and PROGRAM.search(name):
             yield Trait(name="embedded-program", weight=50, detail=name)
         if not found.is_ole and found.rawdata and len(found.rawdata) > _SMALL:
             yield Trait(name="object-malformed", weight=20, detail=f"at {found.start}: no OLE structure")
@@ -137,5 +137,4 @@ def _children(sample: Sample, objects: list[Any]) -> Iterator[Child]:
         if content:
             path = sample.scratch / f"child{number}"
             path.write_bytes(content)
-            name = (found.filename or "").replace("\\", "/").rpartition("/")[2]
-            yield Child(path, clean(name, 200) or _class(found))
+            yield Child(path, base_name(found.filename or "") or _class(found))

@@ -47,7 +47,7 @@ rule Office_Auto_Macro
 {
     meta:
         description = "A macro of an Office document that starts by itself and runs a command"
-        score = 70
+        score = 45
         behaviour = "auto-macro"
     strings:
         $vba = "Attribut" ascii
