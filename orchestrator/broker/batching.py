@@ -4,39 +4,45 @@ from __future__ import annotations
 
 #: An outcome waits this long at most for others to share its commit, in seconds.
 LINGER = 0.02
-#: Claimed work lasts this long, in seconds: what is claimed here, no other process can take.
+#: Claimed work lasts this long, in seconds, or as long as two commits take: what is claimed here, no other
+#: process can take, but a pool that waits for a commit is idle.
 AHEAD = 0.02
-_MOST = 128
-#: Weight of the latest run in the running mean.
+LONGEST_AHEAD = 0.25
+#: Claimed job tasks of one thread, at most.
+MOST = 512
+#: Weight of the latest measurement in a running mean.
 _WEIGHT = 0.2
 _UNKNOWN = 1.0
 
 
 class Pace:
-    """Follows how long job tasks take, and sizes claims by it."""
+    """Follows how long job tasks and commits take, and sizes claims by it."""
 
     linger = LINGER
     #: Outcomes in one commit, at most.
-    largest = 512
+    largest = 1024
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._mean = _UNKNOWN
+        self._run = _UNKNOWN
+        self._commit = 0.0
+        #: how many job tasks to have claimed at a time
+        self.target = threads
 
     def ran(self, seconds: float) -> None:
         """Take note of a run."""
-        self._mean += _WEIGHT * (seconds - self._mean)
+        self._run += _WEIGHT * (seconds - self._run)
 
-    @property
-    def target(self) -> int:
-        """How many job tasks to have claimed at a time."""
-        ahead = int(AHEAD / self._mean) if self._mean > 0 else _MOST
-        return self._threads * max(1, min(_MOST, ahead))
+    def committed(self, seconds: float) -> None:
+        """Take note of a commit."""
+        self._commit += _WEIGHT * (seconds - self._commit)
+        ahead = min(max(AHEAD, 2 * self._commit), LONGEST_AHEAD)
+        claims = int(ahead / self._run) if self._run > 0 else MOST
+        self.target = self._threads * max(1, min(MOST, claims))
 
     def hungry(self, running: int) -> bool:
         """Whether the pool is about to run out of claimed work."""
-        target = self.target
-        return running < self._threads or running <= target // 2 < target
+        return running < self._threads or running <= self.target // 2 < self.target
 
     def room(self, running: int) -> int:
         """How many job tasks to claim now."""

@@ -150,9 +150,11 @@ class Recorder:
             batch = self._take()
             if batch is None:
                 return
+            began = time.monotonic()
             try:
                 self._commit(batch)
                 wait = _FIRST_WAIT
+                self.pace.committed(time.monotonic() - began)
             except Unavailable as error:
                 self._put_back(batch)
                 log.warning("held back", action="record-unavailable", error=str(error), held=len(self._held))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -59,7 +60,7 @@ def record(uow: UnitOfWork, transitions: Sequence[Transition]) -> Recorded:
     if not transitions:
         return recorded
     ids = {each.job_task_id for each in transitions}
-    batch = _Batch(store.lock_jobs(uow.session, ids), store.job_tasks(uow.session, ids))
+    batch = _Batch(*store.lock(uow.session, ids))
     for transition in transitions:
         row = batch.rows.get(transition.job_task_id)
         if row is None or not _legal(row, transition):
@@ -80,19 +81,22 @@ def settle(uow: UnitOfWork, jobs: Collection[JobRow], at: datetime, recorded: Re
     waiting = [job.id for job in jobs if job.pending_workers]
     if waiting:
         recorded.messages += planning.after_classification(uow, waiting)
-    idle = set(candidates) - store.jobs_with_open(uow.session, candidates)
+    still_open, timed_out = store.remaining(uow.session, candidates)
+    idle = candidates.keys() - still_open
     if not idle:
         return
     late = {each for each in idle if candidates[each].deadline_at <= at}
-    late = store.jobs_with_timeout(uow.session, late) if late else late
-    closing = {each: JobState.timeout if each in late else JobState.done for each in sorted(idle)}
+    closing = {each: JobState.timeout if each in late & timed_out else JobState.done for each in sorted(idle)}
     store.close_jobs(uow.session, closing, at)
     verdicts.judge(uow, list(closing))
     recorded.closed_jobs += closing
 
 
+_sources = cache(sources)
+
+
 def _legal(row: JobTaskRow, transition: Transition) -> bool:
-    return row.state in sources(transition.target, transition.actor) and transition.attempt in (
+    return row.state in _sources(transition.target, transition.actor) and transition.attempt in (
         None,
         row.attempt,
     )
@@ -148,8 +152,7 @@ def _times(row: JobTaskRow, transition: Transition) -> tuple[int | None, int | N
 def _write(uow: UnitOfWork, batch: _Batch, recorded: Recorded) -> None:
     session = uow.session
     at = max(each.at for each in recorded.applied)
-    store.write(session, [(batch.rows[key], *was) for key, was in sorted(batch.before.items())])
-    store.add_events(session, batch.events)
+    store.write(session, [(batch.rows[key], *was) for key, was in sorted(batch.before.items())], batch.events)
     _store_findings(uow, batch, recorded)
     begun = {
         batch.rows[each.job_task_id].job_id

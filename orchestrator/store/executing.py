@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.vocabulary import JobTaskState
+from orchestrator.store.recording import among, is_postgresql
 from orchestrator.store.tables import (
     Job,
     JobTask,
@@ -62,13 +63,14 @@ _ASSIGNMENTS = (
     .join(SampleRow, SampleRow.sha256 == Job.sample_sha256)
     .outerjoin(Submission, Submission.id == Job.submission_id)
     .outerjoin(SampleClassification, SampleClassification.id == SampleRow.latest_classification_id)
-    .where(JobTask.id.in_(bindparam("ids", expanding=True)))
 )
 
 
 def assignments(session: Session, ids: Collection[UUID]) -> list[Assignment]:
     """What these job tasks are to work on."""
-    rows = session.connection().execute(_ASSIGNMENTS, {"ids": list(ids)})
+    connection = session.connection()
+    statement = _ASSIGNMENTS.where(among(JobTask.id, postgresql=is_postgresql(connection)))
+    rows = connection.execute(statement, {"ids": list(ids)})
     return [Assignment(*row[:9], *(each or "" for each in row[9:])) for row in rows]
 
 

@@ -2,6 +2,10 @@
 
 Locks are taken jobs first, in the order of their ids; whoever holds a job's lock alone may change its
 job tasks. That one order keeps batches of several processes free of deadlocks.
+
+PostgreSQL gets arrays: a statement's text is then the same for every size of batch, so that it is planned
+once, and one round trip writes rows and history (``recording_postgresql``). SQLite gets one row at a time,
+which costs no round trip there.
 """
 
 from __future__ import annotations
@@ -9,18 +13,33 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.vocabulary import JobState, JobTaskState
+from orchestrator.store import recording_postgresql
 from orchestrator.store.tables import Analysis, Job, JobTask, JobTaskAnalysis, JobTaskEvent
 
 _JOB = Job.__table__
 _TASK = JobTask.__table__
-_OPEN = (JobTaskState.enqueued, JobTaskState.executing)
+_OPEN = or_(_TASK.c.state == JobTaskState.enqueued, _TASK.c.state == JobTaskState.executing)
 
 
 @dataclass(slots=True)
@@ -59,19 +78,13 @@ class JobTaskRow:
     process_id: UUID | None
 
 
-_JOB_COLUMNS = [_JOB.c[name] for name in JobRow.__slots__]
-_TASK_COLUMNS = [_TASK.c[name] for name in JobTaskRow.__slots__]
+#: A row as it became, with the state and attempt that it had.
+Changed = tuple[JobTaskRow, JobTaskState, int]
+
+_JOB_FIELDS = tuple(JobRow.__slots__)
+_TASK_FIELDS = tuple(JobTaskRow.__slots__)
 _CHANGING = ("state", "message", "attempt", "due_at", "published_at", "start_at", "end_at", "process_id")
 
-_LOCK_JOBS = (
-    select(*_JOB_COLUMNS)
-    .where(
-        _JOB.c.id.in_(select(_TASK.c.job_id).where(_TASK.c.id.in_(bindparam("job_task_ids", expanding=True))))
-    )
-    .order_by(_JOB.c.id)
-    .with_for_update(key_share=True)
-)
-_JOB_TASKS = select(*_TASK_COLUMNS).where(_TASK.c.id.in_(bindparam("job_task_ids", expanding=True)))
 _CHANGE = (
     update(_TASK)
     .where(
@@ -80,19 +93,6 @@ _CHANGE = (
         _TASK.c.attempt == bindparam("attempt_was"),
     )
     .values({name: bindparam(name) for name in _CHANGING})
-)
-_OPEN_JOBS = (
-    select(_TASK.c.job_id)
-    .where(_TASK.c.job_id.in_(bindparam("job_ids", expanding=True)), _TASK.c.state.in_(_OPEN))
-    .distinct()
-)
-_TIMED_OUT_JOBS = (
-    select(_TASK.c.job_id)
-    .where(
-        _TASK.c.job_id.in_(bindparam("job_ids", expanding=True)),
-        _TASK.c.state == JobTaskState.timeout,
-    )
-    .distinct()
 )
 _START_JOB = (
     update(_JOB)
@@ -118,59 +118,110 @@ class ConcurrentChange(RuntimeError):
     """A job task changed although its job was locked: somebody wrote past the recorder."""
 
 
-def lock_jobs(session: Session, job_task_ids: Collection[UUID]) -> dict[UUID, JobRow]:
-    """Lock the jobs of these job tasks until the transaction ends."""
-    rows = session.connection().execute(_LOCK_JOBS, {"job_task_ids": list(job_task_ids)})
-    return {row[0]: JobRow(*row) for row in rows}
+def is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
-def job_tasks(session: Session, ids: Collection[UUID]) -> dict[UUID, JobTaskRow]:
-    """The job tasks as they are now; those that do not exist are left out."""
-    rows = session.connection().execute(_JOB_TASKS, {"job_task_ids": list(ids)})
-    return {row[0]: JobTaskRow(*row) for row in rows}
+def among(column: Any, *, postgresql: bool) -> ColumnElement[bool]:
+    """Whether a column of ids is one of the parameter ``ids``."""
+    if postgresql:
+        among_array: ColumnElement[bool] = column == any_(bindparam("ids", type_=ARRAY(Uuid())))
+        return among_array
+    among_list: ColumnElement[bool] = column.in_(bindparam("ids", expanding=True))
+    return among_list
 
 
-def write(session: Session, changed: Sequence[tuple[JobTaskRow, JobTaskState, int]]) -> None:
-    """Write changed rows, each by compare-and-set on the state and attempt that it had."""
-    parameters = [
-        {
-            "key": row.id,
-            "state_was": state_was,
-            "attempt_was": attempt_was,
-            **{name: getattr(row, name) for name in _CHANGING},
-        }
-        for row, state_was, attempt_was in changed
-    ]
-    result = session.connection().execute(_CHANGE, parameters)
-    if result.rowcount != len(changed):
-        raise ConcurrentChange(f"{len(changed)} job tasks to change, {result.rowcount} as expected")
+@cache
+def _lock(*, postgresql: bool) -> Select[Any]:
+    columns = [_TASK.c[name] for name in _TASK_FIELDS] + [_JOB.c[name] for name in _JOB_FIELDS]
+    return (
+        select(*columns)
+        .join_from(_TASK, _JOB, _JOB.c.id == _TASK.c.job_id)
+        .where(among(_TASK.c.id, postgresql=postgresql))
+        .order_by(_JOB.c.id, _TASK.c.id)
+        .with_for_update(key_share=True)
+    )
 
 
-def add_events(session: Session, events: Sequence[Mapping[str, Any]]) -> None:
-    """Append to the history."""
-    session.connection().execute(insert(JobTaskEvent.__table__), list(events))
+@cache
+def _remaining(*, postgresql: bool) -> Select[Any]:
+    timed_out = _TASK.c.state == JobTaskState.timeout
+    return (
+        select(_TASK.c.job_id, _TASK.c.state)
+        .where(among(_TASK.c.job_id, postgresql=postgresql), or_(_OPEN, timed_out))
+        .distinct()
+    )
 
 
-def jobs_with_open(session: Session, job_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the jobs that have a job task which is not final."""
-    return set(session.connection().execute(_OPEN_JOBS, {"job_ids": list(job_ids)}).scalars())
+def lock(
+    session: Session, job_task_ids: Collection[UUID]
+) -> tuple[dict[UUID, JobRow], dict[UUID, JobTaskRow]]:
+    """Lock the jobs of these job tasks until the transaction ends; return both as they are then.
+
+    Job tasks that do not exist are left out.
+    """
+    connection = session.connection()
+    statement = _lock(postgresql=is_postgresql(connection))
+    jobs: dict[UUID, JobRow] = {}
+    job_tasks: dict[UUID, JobTaskRow] = {}
+    width = len(_TASK_FIELDS)
+    for row in connection.execute(statement, {"ids": list(job_task_ids)}):
+        job_tasks[row[0]] = JobTaskRow(*row[:width])
+        if row[1] not in jobs:
+            jobs[row[1]] = JobRow(*row[width:])
+    return jobs, job_tasks
 
 
-def jobs_with_timeout(session: Session, job_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the jobs that have a job task which timed out."""
-    return set(session.connection().execute(_TIMED_OUT_JOBS, {"job_ids": list(job_ids)}).scalars())
+def write(session: Session, changed: Sequence[Changed], events: Sequence[Mapping[str, Any]]) -> None:
+    """Write changed rows, each by compare-and-set, and append to the history."""
+    connection = session.connection()
+    if is_postgresql(connection):
+        count = recording_postgresql.write(connection, changed, events)
+    else:
+        parameters = [
+            {
+                "key": row.id,
+                "state_was": state_was,
+                "attempt_was": attempt_was,
+                **{name: getattr(row, name) for name in _CHANGING},
+            }
+            for row, state_was, attempt_was in changed
+        ]
+        count = connection.execute(_CHANGE, parameters).rowcount
+        connection.execute(insert(JobTaskEvent.__table__), list(events))
+    if count != len(changed):
+        raise ConcurrentChange(f"{len(changed)} job tasks to change, {count} as expected")
+
+
+def remaining(session: Session, job_ids: Collection[UUID]) -> tuple[set[UUID], set[UUID]]:
+    """Those of the jobs that have a job task which is not final, and those that have one timed out."""
+    connection = session.connection()
+    still_open: set[UUID] = set()
+    timed_out: set[UUID] = set()
+    for job_id, state in connection.execute(
+        _remaining(postgresql=is_postgresql(connection)), {"ids": list(job_ids)}
+    ):
+        (timed_out if state is JobTaskState.timeout else still_open).add(job_id)
+    return still_open, timed_out
 
 
 def start_jobs(session: Session, job_ids: Collection[UUID], at: datetime) -> None:
     """Mark jobs as executing that are still enqueued."""
-    session.connection().execute(_START_JOB, [{"key": each, "at": at} for each in job_ids])
+    connection = session.connection()
+    if is_postgresql(connection):
+        recording_postgresql.start_jobs(connection, job_ids, at)
+    else:
+        connection.execute(_START_JOB, [{"key": each, "at": at} for each in job_ids])
 
 
 def close_jobs(session: Session, closing: Mapping[UUID, JobState], at: datetime) -> None:
     """Give jobs their last state."""
-    session.connection().execute(
-        _CLOSE_JOB, [{"key": each, "closed_as": state, "at": at} for each, state in closing.items()]
-    )
+    connection = session.connection()
+    if is_postgresql(connection):
+        recording_postgresql.close_jobs(connection, closing, at)
+    else:
+        parameters = [{"key": each, "closed_as": state, "at": at} for each, state in closing.items()]
+        connection.execute(_CLOSE_JOB, parameters)
 
 
 def attach(session: Session, job_task_id: UUID, job_id: UUID, analysis_ids: Sequence[UUID]) -> None:
