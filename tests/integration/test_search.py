@@ -11,7 +11,8 @@ from sqlalchemy import update
 
 from orchestrator.domain.clock import now
 from orchestrator.domain.vocabulary import Role
-from orchestrator.store.search import pages
+from orchestrator.store import paging
+from orchestrator.store.search import planner
 from orchestrator.store.tables import SampleRow, Submission
 from tests.conftest import missing
 from tests.integration.api import Api, TestDatabase
@@ -32,6 +33,12 @@ def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made.api.close()
     if database:
         database.drop()
+
+
+@pytest.fixture(params=[planner.FEW, 0], ids=["narrow", "wide"], autouse=True)
+def union(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a union is looked up as a whole or tried sample by sample, it finds the same."""
+    monkeypatch.setattr(planner, "FEW", request.param)
 
 
 class Shelf:
@@ -315,7 +322,7 @@ def test_the_simple_submission_search_has_the_system_s_maximum(shelf: Shelf) -> 
 
 def test_counting_may_be_abandoned(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count is -1 then; the page is whole, and its end is known by its size."""
-    monkeypatch.setattr(pages, "MAX_COUNT", 2)
+    monkeypatch.setattr(paging, "COUNT_CEILING", 2)
     answer = shelf.api.post("/sample/search", {"limit": 2}).json()
     assert (answer["count"], answer["size"]) == (-1, 2)
     answer = shelf.api.post("/sample/search", {"limit": 2, "offset": 2}).json()

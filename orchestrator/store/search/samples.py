@@ -1,8 +1,8 @@
 """Searching samples (contract section 4.1).
 
-What a criterion says about a sample's submissions, analyses and so on becomes a select of hashes. Such
-selects are joined by IN, united by UNION ALL where one of several will do, and left out by NOT EXISTS:
-the forms that PostgreSQL turns into joins, where an OR of EXISTS would be tried on every sample.
+What a criterion says about a sample's submissions, analyses and so on becomes a select of hashes. IN
+joins such a select, NOT EXISTS leaves it out; where one of several will do, the few hashes of a narrow
+union are looked up, and a wide one is tried on one sample after the other until the page is full.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, exists, not_, select, type_coerce, union_all
+from sqlalchemy import Select, Text, not_, or_, select, type_coerce, union_all
 from sqlalchemy.orm import Session, aliased
 
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.criteria import C, Match, Period, SampleCriteria, UserField, selected, sort_out
 from orchestrator.domain.paging import Found, Page
 from orchestrator.store.access import customer_ids, subject_ids
+from orchestrator.store.paging import paged
 from orchestrator.store.search.conditions import Condition, one_of, within, words
-from orchestrator.store.search.pages import find
 from orchestrator.store.search.parts import Parts
+from orchestrator.store.search.planner import is_small, prepare
 from orchestrator.store.tables import SampleClassification, SampleRow
 
 _Latest = aliased(SampleClassification)
@@ -86,14 +87,14 @@ class SampleQuery:
         conditions: list[Condition] = []
         if criteria.customer:
             ids = customer_ids(self._session, criteria.customer)
-            conditions.append(_in(sample, [self._parts.of_customers(ids)]))
+            conditions.append(self._in(sample, [self._parts.of_customers(ids)]))
         if criteria.user:
             ids = subject_ids(self._session, criteria.user)
             fields = selected(criteria.user_field_strategy, UserField)
             by_field = [self._parts.of_users(each, ids) for each in fields]
-            conditions += _matching(sample, by_field, criteria.user_match_strategy)
+            conditions += self._matching(sample, by_field, criteria.user_match_strategy)
         if criteria.tlp:
-            conditions.append(_in(sample, self._parts.of_tlp(criteria.tlp)))
+            conditions.append(self._in(sample, self._parts.of_tlp(criteria.tlp)))
         return conditions
 
     def _keywords(self, sample: Any, criteria: SampleCriteria) -> list[Condition]:
@@ -102,43 +103,49 @@ class SampleQuery:
             return []
         fields = criteria.keyword_field_strategy
         if criteria.keyword_match_strategy is Match.any:
-            return [_in(sample, self._parts.of_keywords(keywords, fields))]
-        return [_in(sample, self._parts.of_keywords([each], fields)) for each in keywords]
+            return [self._in(sample, self._parts.of_keywords(keywords, fields))]
+        return [self._in(sample, self._parts.of_keywords([each], fields)) for each in keywords]
 
     def _times(self, sample: Any, criteria: SampleCriteria) -> list[Condition]:
         if not criteria.period:
             return []
         moments = self._parts.of_period(criteria.period, criteria.time_field_strategy)
-        return _matching(sample, moments, criteria.time_match_strategy)
+        return self._matching(sample, moments, criteria.time_match_strategy)
+
+    def _matching(self, sample: Any, parts: Sequence[Hashes], match: Match) -> list[Condition]:
+        if match is Match.any:
+            return [self._in(sample, parts)]
+        return [self._in(sample, [each]) for each in parts]
+
+    def _in(self, sample: Any, parts: Sequence[Hashes]) -> Condition:
+        """The sample is among the hashes of any of these."""
+        if len(parts) > 1:
+            union = union_all(*parts)
+            if not is_small(self._session, union):
+                return or_(*(_has(sample, each) for each in parts))
+        condition: Condition = sample.sha256.in_(union if len(parts) > 1 else parts[0])
+        return condition
 
     def _clauses(self, sample: Any, wanted: Sequence[C], hashes: Callable[[C], Hashes]) -> list[Condition]:
         found = sort_out(wanted)
-        conditions = [_in(sample, [hashes(each)]) for each in found.required]
+        conditions = [self._in(sample, [hashes(each)]) for each in found.required]
         if found.optional:
-            conditions.append(_in(sample, [hashes(each) for each in found.optional]))
-        return conditions + [_not_in(sample, hashes(each)) for each in found.excluded]
+            conditions.append(self._in(sample, [hashes(each) for each in found.optional]))
+        return conditions + [not_(_has(sample, hashes(each))) for each in found.excluded]
 
 
-def _matching(sample: Any, parts: Sequence[Hashes], match: Match) -> list[Condition]:
-    return [_in(sample, parts)] if match is Match.any else [_in(sample, [each]) for each in parts]
-
-
-def _in(sample: Any, parts: Sequence[Hashes]) -> Condition:
-    """The sample is among the hashes of any of these."""
-    condition: Condition = sample.sha256.in_(parts[0] if len(parts) == 1 else union_all(*parts))
-    return condition
-
-
-def _not_in(sample: Any, hashes: Hashes) -> Condition:
-    left_out = hashes.subquery()
-    return not_(exists().where(left_out.c[0] == sample.sha256))
+def _has(sample: Any, hashes: Hashes) -> Condition:
+    """The sample is among the hashes, asked of one sample at a time."""
+    (sha256,) = hashes.selected_columns
+    return hashes.where(sha256 == sample.sha256).correlate(sample).exists()
 
 
 def search_samples(
     session: Session, caller: Caller, criteria: SampleCriteria, index: Period, page: Page
 ) -> Found[SampleRow]:
     """The samples that the caller may see and that match, within the index period."""
+    prepare(session)
     statement = SampleQuery(session, caller, index).select(criteria)
     if any(key.name == "sampleClassificationType" for key in page.sort):
         statement = statement.outerjoin(_Latest, _Latest.id == SampleRow.latest_classification_id)
-    return find(session, statement, page, SORT, SampleRow.sha256)
+    return paged(session, statement, page, SORT, SampleRow.sha256)

@@ -38,6 +38,7 @@ from orchestrator.domain.statistics import (
     Timeline,
 )
 from orchestrator.errors import Invalid
+from orchestrator.store.search.planner import prepare
 from orchestrator.store.search.submissions import MOMENTS, SubmissionQuery
 from orchestrator.store.tables import Submission
 from orchestrator.store.tables.base import from_millis, to_millis
@@ -57,6 +58,7 @@ class Counts:
     """The groups of a request, and what is asked about them. A group is known by its path."""
 
     def __init__(self, session: Session, caller: Caller, criteria: StatisticsCriteria, index: Period) -> None:
+        prepare(session)
         self._session = session
         self._postgresql = session.get_bind().dialect.name == "postgresql"
         self._groups = criteria.group_by

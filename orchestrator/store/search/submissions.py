@@ -19,6 +19,7 @@ from orchestrator.domain.criteria import (
 )
 from orchestrator.domain.paging import Found, Page
 from orchestrator.store.access import customer_ids
+from orchestrator.store.paging import paged
 from orchestrator.store.search.conditions import (
     Condition,
     Documents,
@@ -33,7 +34,7 @@ from orchestrator.store.search.conditions import (
     within,
     words,
 )
-from orchestrator.store.search.pages import find
+from orchestrator.store.search.planner import prepare
 from orchestrator.store.search.sight import Sight
 from orchestrator.store.tables import Submission
 
@@ -117,6 +118,7 @@ def search_submissions(
     session: Session, caller: Caller, criteria: SubmissionCriteria, index: Period, page: Page
 ) -> Found[Submission]:
     """The submissions that the caller may read and that match, within the index period."""
+    prepare(session)
     statement = SubmissionQuery(session, caller).select(criteria, index)
     shown = statement.options(joinedload(Submission.customer))
-    return find(session, shown, page, SORT, Submission.id)
+    return paged(session, shown, page, SORT, Submission.id)

@@ -83,6 +83,8 @@ class Submission(Searchable, Base):
         Index("ix_submission_submitted_at", "submitted_at"),
         Index("ix_submission_observed_at", "observed_at"),
         Index("ix_submission_expiry_at", "expiry_at"),
+        # downwards, too, those without come last
+        Index("ix_submission_expiry_at_down", text("expiry_at DESC NULLS LAST")).ddl_if(dialect="postgresql"),
         Index("ix_submission_tlp", "tlp"),
         Index("ix_submission_user_agent_name", "user_agent_name"),
         beginning("ix_submission_file_name_beginning", "file_name"),
