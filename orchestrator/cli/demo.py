@@ -87,9 +87,7 @@ def _stack(folder: Path) -> Iterator[runtime.Running]:
             process.wait()
     left = [each for each in family if each.is_running()]
     if left or process.returncode != 0:
-        raise Failure(
-            f"the stack ended with {process.returncode} and left {len(left)} processes: {_tail(log)}"
-        )
+        raise _broken(f"the stack ended with {process.returncode} and left {len(left)} processes", log)
 
 
 def _await(process: subprocess.Popen[bytes], data: Path, log: Path) -> runtime.Running:
@@ -98,13 +96,16 @@ def _await(process: subprocess.Popen[bytes], data: Path, log: Path) -> runtime.R
         if runtime.record_of(data).exists() and (running := runtime.find(data)) is not None:
             return running
         if process.poll() is not None:
-            raise Failure(f"the stack ended with {process.returncode}: {_tail(log)}")
+            raise _broken(f"the stack ended with {process.returncode}", log)
         time.sleep(0.1)
-    raise Failure(f"the stack did not start within {_PATIENCE:.0f} s: {_tail(log)}")
+    raise _broken(f"the stack did not start within {_PATIENCE:.0f} s", log)
 
 
-def _tail(log: Path) -> str:
-    return log.read_text(errors="replace").strip()[-2000:]
+def _broken(message: str, log: Path) -> Failure:
+    """Show what the stack said last; the folder that holds it is about to go."""
+    for line in log.read_text(errors="replace").splitlines()[-40:]:
+        output.err.print(output.text(line))
+    return Failure(message)
 
 
 def _troubles(client: Client, exhibit: Exhibit, run: Run) -> list[str]:
