@@ -1,6 +1,6 @@
-"""Reading archives member by member: the standard library's formats, and whatever an installed 7z knows.
+"""Reading archives of the standard library's formats member by member.
 
-Nothing here writes a member under its own name, follows a link, or believes a size that an archive states.
+Nothing here writes a file, follows a link, or believes a size that an archive states.
 """
 
 from __future__ import annotations
@@ -8,12 +8,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
-import shutil
 import stat
-import subprocess
 import tarfile
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -40,9 +36,6 @@ BROKEN = (
     pyzipper.BadZipFile,
 )
 
-_TOOLS = ("7z", "7zz", "7za")
-_POLL_SECONDS = 0.05
-_LOG_LIMIT = 1 << 16
 _SINGLE: tuple[tuple[bytes, str, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", "gzip", gzip.open),
     (b"BZh", "bzip2", bz2.open),
@@ -73,14 +66,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
+    """``problem`` is what a tool complained of while it unpacked."""
+
     format: str
     members: Iterable[Member]
     comment: str = ""
     password: str = ""
+    problem: str = ""
 
 
-def open_archive(path: Path, name: str, scratch: Path, passwords: list[str], limit: int) -> Archive:
-    """The archive at ``path``; :class:`Unreadable` where neither the standard library nor 7z can open it."""
+def open_with_python(path: Path, name: str, passwords: list[str]) -> Archive | None:
+    """The archive at ``path``, or None where its format is not one of the standard library's."""
     with path.open("rb") as file:
         head = file.read(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -92,7 +88,7 @@ def open_archive(path: Path, name: str, scratch: Path, passwords: list[str], lim
         if head.startswith(magic):
             inner = Path(name).stem or "content"
             return Archive(format_, [Member(inner, "file", 0, open=partial(opener, path))])
-    return _seven_zip(path, scratch, passwords, limit)
+    return None
 
 
 def _zip(path: Path, passwords: list[str]) -> Archive:
@@ -103,7 +99,7 @@ def _zip(path: Path, passwords: list[str]) -> Archive:
         smallest = min(locked, key=lambda info: info.file_size)
         password = next((each for each in passwords if _opens(container, smallest, each)), "")
     if any(info.compress_type not in {0, 8, 12, 14, 99} for info in infos):
-        raise NotImplementedError("a method that only 7z knows")
+        raise NotImplementedError("a method that only other tools know")
     members = [_zip_member(container, info, password) for info in infos]
     return Archive("zip", members, container.comment.decode("utf-8", "backslashreplace"), password)
 
@@ -157,68 +153,3 @@ def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     content = archive.extractfile(info)
     assert content is not None  # as it is for every regular file
     return content
-
-
-def _seven_zip(path: Path, scratch: Path, passwords: list[str], limit: int) -> Archive:
-    tool = next(filter(None, map(shutil.which, _TOOLS)), None)
-    if tool is None:
-        raise Unreadable("only 7z can open this format, and it is not installed")
-    for password in ("", *passwords):
-        folder = scratch / "unpacked"
-        problem = _run(tool, path, folder, password, limit)
-        if "wrong password" not in problem.lower():
-            break
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        return Archive("7z", [Member("", "file", 0, encrypted=True)])
-    members = list(_walk(folder, encrypted=bool(password)))
-    if problem and not members:
-        raise Unreadable(f"7z: {problem}")
-    return Archive("7z", members, password=password)
-
-
-def _run(tool: str, path: Path, folder: Path, password: str, limit: int) -> str:
-    """Unpack into the folder; what 7z complains of, empty if nothing."""
-    command = [tool, "x", "-y", "-bd", "-bso0", "-bsp0", f"-p{password}", f"-o{folder}", "--", str(path)]
-    with tempfile.TemporaryFile(dir=folder.parent) as log:
-        with subprocess.Popen(  # noqa: S603 - no shell, and the name stands behind "--"
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        ) as process:
-            while process.poll() is None:
-                time.sleep(_POLL_SECONDS)
-                if _used(folder) > limit:
-                    process.kill()
-                    raise TooLarge
-        log.seek(0)
-        text = log.read(_LOG_LIMIT).decode("utf-8", "backslashreplace")
-    lines = [line for line in text.splitlines() if line.strip() and str(path) not in line]
-    return "; ".join(lines)[-300:] if process.returncode > 1 else ""
-
-
-def _used(folder: Path) -> int:
-    return sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(folder))
-
-
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:  # 7z renames while it works
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _entries(Path(entry.path))
-
-
-def _read(path: Path) -> IO[bytes]:
-    return path.open("rb")
-
-
-def _walk(folder: Path, *, encrypted: bool) -> Iterator[Member]:
-    for entry in sorted(_entries(folder), key=lambda each: each.path):
-        name, about = os.path.relpath(entry.path, folder), entry.stat(follow_symlinks=False)
-        if entry.is_symlink():
-            yield Member(name, "link", 0, target=str(Path(entry.path).readlink()))
-        elif entry.is_dir(follow_symlinks=False):
-            yield Member(name, "folder", 0)
-        elif entry.is_file(follow_symlinks=False):
-            place = Path(entry.path)
-            modified = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(about.st_mtime))
-            yield Member(name, "file", about.st_size, modified, encrypted, open=partial(_read, place))

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel
 
 from orchestrator.worker import Child, Findings, Limits, NothingForMe, Sample, analysis_worker
+from workers._external import TooLarge, Unreadable, open_with_tool
 from workers._names import DOUBLE_EXTENSION
 from workers._text import Text, clean, clip
 from workers._traits import Trait, detections, score
-from workers._unpack import BROKEN, Archive, Member, TooLarge, Unreadable, open_archive
+from workers._unpack import BROKEN, Archive, Member, open_with_python
 
 #: Tried in this order when an archive is encrypted, after those of option ``archive.passwords``.
 PASSWORDS = (
@@ -78,6 +79,10 @@ class _Unpacking:
         self.stopped = ""
 
     def take(self, archive: Archive) -> None:
+        if archive.problem:
+            self.traits.append(Trait(name="damaged", weight=0, detail=archive.problem))
+        if "dangerous link" in archive.problem.lower():  # 7z's words for one that it did not make
+            self.traits.append(Trait(name="link-outside", weight=40, detail=archive.problem))
         try:
             for member in archive.members:
                 self.count += 1
@@ -146,11 +151,10 @@ def archive(sample: Sample) -> Findings:
     by the analyses of the children.
     """
     own = [each.strip() for each in sample.options.get("archive.passwords", "").split(",") if each.strip()]
-    unpacking = _Unpacking(sample)
-    opened = Archive("7z", [])
+    passwords, unpacking, opened = [*own, *PASSWORDS], _Unpacking(sample), Archive("unknown", [])
     try:
-        opened = open_archive(
-            sample.path, sample.file_name, sample.scratch, [*own, *PASSWORDS], unpacking.allowed
+        opened = open_with_python(sample.path, sample.file_name, passwords) or open_with_tool(
+            sample.path, sample.scratch, passwords, unpacking.allowed
         )
         unpacking.take(opened)
     except TooLarge:

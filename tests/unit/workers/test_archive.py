@@ -251,8 +251,27 @@ def test_a_password_that_7z_does_not_find(analyse, tmp_path):
     assert findings.children == []
 
 
-def test_without_7z(analyse, monkeypatch):
-    """Where 7z is not installed, its formats are nothing for us, and the reason is given."""
+def test_without_tools(analyse, monkeypatch):
+    """Where no tool is installed, their formats are nothing for us, and the reason is given."""
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(NothingForMe, match="7z"):
+    with pytest.raises(NothingForMe, match="7z or bsdtar"):
         analyse(archive, b"7z\xbc\xaf\x27\x1c" + bytes(100))
+
+
+@pytest.mark.skipif(shutil.which("bsdtar") is None, reason="bsdtar is not installed")
+def test_with_bsdtar_alone(analyse, tmp_path, monkeypatch):
+    """libarchive's tool opens what it knows, bombs watched, where 7z is not installed."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "bsdtar").symlink_to(shutil.which("bsdtar"))
+    (tmp_path / "a.txt").write_text("content")
+    with (tmp_path / "zeros").open("wb") as file:
+        file.truncate(300 << 20)
+    for format_, name in (("7zip", "a.txt"), ("newc", "a.txt"), ("7zip", "zeros")):
+        command = ["bsdtar", "-c", "--format", format_, "-f", f"{name}.{format_}", name]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.setenv("PATH", str(tools))
+    for format_ in ("7zip", "newc"):
+        findings = analyse(archive, tmp_path / f"a.txt.{format_}")
+        assert (children(findings), findings.result.format) == ({"a.txt": b"content"}, "bsdtar")
+    assert "archive-bomb" in traits(analyse(archive, tmp_path / "zeros.7zip"))
