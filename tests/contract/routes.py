@@ -11,6 +11,8 @@ UPLOAD = {"uploader", "user", "analyzer", "admin"}
 ANALYSE = {"analyzer", "admin"}
 ADMINISTER = {"admin"}
 
+CANCEL = {"user", "analyzer", "admin"}
+
 NEVER = "01234567-89ab-7def-8123-456789abcdef"
 
 
@@ -53,7 +55,7 @@ AN_ANALYSIS = {
 A_FACT = {"key": "k", "value": "v", "userAgent": AGENT}
 A_VERDICT = {"comment": "c", "statusOverride": "benign"}
 
-#: The 57 operations and the older generation's POST of a job task. What destroys is aimed at nothing.
+#: The 57 operations, the older generation's POST of a job task, and ours. What destroys is aimed at nothing.
 ROUTES: list[Route] = [
     Route("GET", "/job", READ),
     Route("POST", "/job/search", READ),
@@ -114,4 +116,9 @@ ROUTES: list[Route] = [
     Route("GET", "/servicetask/{never}", None),
     Route("POST", "/servicetask/reindex", ADMINISTER),
     Route("DELETE", "/servicetask/{never}", ADMINISTER),
+    # beyond the contract
+    Route("DELETE", "/job/{never}", CANCEL),
+    Route("DELETE", "/job/{never}/task/{never}", CANCEL),
+    Route("GET", "/job/{job}/history", READ, "job"),
+    Route("POST", "/servicetask/reanalyse", ADMINISTER),
 ]

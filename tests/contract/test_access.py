@@ -132,6 +132,13 @@ def test_a_customer_may_not_submit_for_another(stranger: Api) -> None:
         stranger.submit(customer="default")
 
 
+def test_another_customer_s_job_is_not_cancelled(stranger: Api, analyzer: Api, submitted: Submitted) -> None:
+    task = analyzer.only_task(submitted.job)
+    for path in (f"/job/{submitted.job}", f"/job/{submitted.job}/task/{task['id']}"):
+        assert stranger.send("DELETE", path).status_code in {403, 404}
+    assert analyzer.only_task(submitted.job) == task
+
+
 def test_an_administrator_sees_everything(admin: Api, stranger: Api) -> None:
     """Administrators see the objects of all customers."""
     theirs = stranger.submit(customer=OTHER)

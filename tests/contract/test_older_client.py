@@ -144,3 +144,11 @@ def test_its_other_reads(old: OldClient, viewer: Api, submitted: Submitted) -> N
     assert [job["id"] for job in search["data"]] == [submitted.job]
     assert metadata["data"]["sha256"] == submitted.sha256
     assert listed["count"] == 1
+
+
+def test_it_aborts_a_job(old: OldClient, analyzer: Api, submitted: Submitted) -> None:
+    """`abort_job` cancels what is open, and so ends the job."""
+    (aborted,) = old(analyzer.key, ("job", "abort_job", {"jobID": submitted.job}))
+    assert aborted["data"]["id"] == submitted.job
+    assert analyzer.only_task(submitted.job)["state"] == "cancelled"
+    assert analyzer.job.get_job(submitted.job)["data"]["state"] == "done"

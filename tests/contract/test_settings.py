@@ -158,6 +158,22 @@ def test_success_may_require_an_analysis(api: Api) -> None:
     assert api.status == 200
 
 
+def test_retention_removes_a_submission(api: Api) -> None:
+    """Past its expiry a submission is gone, unless its sample is malicious."""
+    soon = {"retention": "now + 4 seconds"}
+    malicious, harmless = api.submit(**soon), api.submit(**soon)
+    api.sample.add_verdict(malicious.sha256, "keep it", "malicious")
+    kept = api.submit(harmless.data, fileName="kept")
+
+    def left() -> list[str]:
+        return [s["id"] for s in api.sample.list_submissions(harmless.sha256)["data"]]
+
+    await_(lambda: left() == [kept.submission["id"]], "the submission to expire")
+    with refused(404):
+        api.sample.get_submission(harmless.sha256, harmless.submission["id"])
+    assert api.sample.list_submissions(malicious.sha256)["count"] == 1
+
+
 def test_a_challenge_expires(api: Api, early: Early) -> None:
     """After its lifetime the right answer is too late."""
     time.sleep(max(0.0, early.expiry - time.monotonic()))
