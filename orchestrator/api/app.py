@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator.api import problems
+from orchestrator.api import openapi, problems
 from orchestrator.api.fast_lane import FastLane
 from orchestrator.api.middleware import BodyLimit, TrailingSlash
 from orchestrator.api.routes import ROUTERS
@@ -44,6 +44,7 @@ def make_app(application: Application) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
+    openapi.install(app)
     settings = application.settings
     app.add_middleware(
         BodyLimit,

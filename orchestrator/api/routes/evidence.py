@@ -21,7 +21,6 @@ from orchestrator.api.dependencies import (
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
 from orchestrator.api.schemas.evidence import EvidenceResponse
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
-from orchestrator.streams import attachment, receive
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.paging import Page
 from orchestrator.domain.vocabulary import Role
@@ -29,6 +28,7 @@ from orchestrator.services import evidence
 from orchestrator.services.application import Application
 from orchestrator.services.evidence import NewEvidence, Place
 from orchestrator.store.blobs import Spool
+from orchestrator.streams import attachment, receive
 
 router = APIRouter(
     prefix="/sampledb/v2/sample/{sha256}/analysis/{analysisID}/evidence",

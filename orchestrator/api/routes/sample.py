@@ -14,12 +14,12 @@ from orchestrator.api.schemas.base import Wire
 from orchestrator.api.schemas.job import JobResponse
 from orchestrator.api.schemas.sample import SampleMetaDataResponse, UploadResponse
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
-from orchestrator.streams import attachment, file_chunks, receive, scratch_file
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import jobs, samples
 from orchestrator.services.application import Application
 from orchestrator.store.blobs import Spool
+from orchestrator.streams import attachment, file_chunks, receive, scratch_file
 
 router = APIRouter(prefix="/sampledb/v2/sample", route_class=SecuredRoute, tags=["samples"])
 
