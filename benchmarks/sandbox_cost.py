@@ -1,6 +1,6 @@
 """What the sandbox adds to one run: a warm run against a direct call of the same worker.
 
-    python benchmarks/sandbox_cost.py [--runs 200] [--size 100000] [--worker module:attribute]
+    python benchmarks/sandbox_cost.py [--runs 200] [--size 100000] [--pause 0] [--worker module:attribute]
 
 Prints median and 95th percentile in milliseconds for the direct call and for each level that works here.
 """
@@ -27,10 +27,12 @@ def size(sample: Sample) -> Findings:
     return Findings(result={"bytes": sample.path.stat().st_size})
 
 
-def measure(runs: int, folder: Path, content: Path, run: Callable[[Sample], object]) -> list[float]:
+def measure(
+    asked: argparse.Namespace, folder: Path, content: Path, run: Callable[[Sample], object]
+) -> list[float]:
     sha256 = hashlib.sha256(content.read_bytes()).hexdigest()
     taken = []
-    for number in range(runs):
+    for number in range(asked.runs):
         scratch = folder / f"scratch-{number}"
         scratch.mkdir()
         sample = Sample(content, sha256, content.stat().st_size, scratch)
@@ -38,6 +40,7 @@ def measure(runs: int, folder: Path, content: Path, run: Callable[[Sample], obje
         run(sample)
         taken.append((time.perf_counter() - started) * 1000)
         scratch.rmdir()
+        time.sleep(asked.pause / 1000)
     return taken
 
 
@@ -50,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--size", type=int, default=100_000)
+    parser.add_argument("--pause", type=float, default=0, help="milliseconds between two runs")
     parser.add_argument("--worker", default="sandbox_cost:size")
     asked = parser.parse_args()
     module, _, attribute = asked.worker.partition(":")
@@ -59,7 +63,7 @@ def main() -> None:
         content = folder / "sample"
         content.write_bytes(random.Random(1).randbytes(asked.size))
         print(f"{'ms':12} {'median':>8} {'p95':>8} {'added':>8}")
-        taken = measure(asked.runs, folder, content, worker)
+        taken = measure(asked, folder, content, worker)
         direct = statistics.median(taken)
         show("direct", taken, direct)
         for level, reason in examine().items():
@@ -73,8 +77,8 @@ def main() -> None:
                     if outcome.ending is not Ending.finished:
                         sys.exit(f"{outcome.level}: {outcome.ending}: {outcome.message}")
 
-                measure(10, folder, content, confined)
-                show(level, measure(asked.runs, folder, content, confined), direct)
+                confined(Sample(content, "0" * 64, asked.size, folder))
+                show(level, measure(asked, folder, content, confined), direct)
 
 
 if __name__ == "__main__":
