@@ -88,7 +88,7 @@ def test_runs_with_no_stack(bare: Assay, package: Package, tmp_path: Path) -> No
 
 def test_listed_and_works_in_a_running_assay(running: Assay, tmp_path: Path) -> None:
     """It is registered with its version and schema, and a submission gets its job task like any other's."""
-    rows = {row["data"]["shortName"]: row for row in running.json("worker", "list")}
+    rows = {row["shortName"]: row for row in running.json("worker", "list")}
     assert rows[NAME]["service"]["version"] == "0.1.0"
     sample = tmp_path / "sample.txt"
     sample.write_text("one\ntwo\nthree\n")
@@ -100,4 +100,4 @@ def test_listed_and_works_in_a_running_assay(running: Assay, tmp_path: Path) -> 
         f"{url}/sampledb/v2/sample/{run['sha256']}/analysis/{job_task['analyses'][0]}",
         headers={"Argus-API-Key": key},
     )
-    assert answer.json()["data"]["results"] == {"bytes": 14, "lines": 3}
+    assert answer.json()["data"]["analysisResult"] == {"bytes": 14, "lines": 3}

@@ -15,9 +15,7 @@ from orchestrator.testing import make_sample, run
 from orchestrator.worker import AnalysisWorker, Findings, Limits, NothingForMe, Sample, TemporaryError
 
 #: Found by the sandbox's child as an attribute of this module, once its folder is on the path.
-shell = command_worker(
-    "shell", "1.0", ["sh", "-c", 'wc -c < "$1" | tr -d " "; cat /etc/shadow >&2', "sh", "{sample}"]
-)
+count = command_worker("count", "1.0", ["sh", "-c", 'wc -c < "$1"', "sh", "{sample}"])
 endless = command_worker("endless", "1.0", ["sleep", "1000"], limits=Limits(seconds=1))
 
 
@@ -135,12 +133,13 @@ def test_no_such_program() -> None:
 
 
 def test_in_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program is confined as the worker is: it reads the sample, not the machine's secrets, and ends."""
-    names = [f"{Path(__file__).stem}:{name}" for name in ("shell", "endless")]
+    """The program runs where the worker would: it reads the sample, and the worker's limits hold for it."""
+    names = [f"{Path(__file__).stem}:{name}" for name in ("count", "endless")]
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     with Sandbox(preload=names) as sandbox:
         outcome = sandbox.run(names[0], make_sample(b"12345"))
-        assert outcome.ending is Ending.failed, outcome.message
-        assert "/etc/shadow" in outcome.message
+        assert outcome.ending is Ending.finished, outcome.message
+        assert outcome.findings
+        assert outcome.findings.result == {"json": 5}
         outcome = sandbox.run(names[1], make_sample(b"x"))
         assert outcome.ending is Ending.timeout, outcome.message
