@@ -3,7 +3,7 @@ FROM python:3.13-slim-trixie AS build
 WORKDIR /build
 COPY requirements.lock ./
 RUN python -m venv /opt/assay \
-    && /opt/assay/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+    && /opt/assay/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY orchestrator ./orchestrator
 COPY workers ./workers
