@@ -1,79 +1,23 @@
 """Contract 4.1: simple and advanced search for samples."""
 
-import os
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.contract.driver import EXTERNAL, Api, Submitted, fields_of, refused, unique
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Two samples that differ in everything: `plain` was submitted only, `rich` was worked on."""
-
-    word: str
-    plain: Submitted
-    rich: Submitted
-
-    def names(self, answer: dict[str, Any]) -> set[str]:
-        """Which of the two a search found."""
-        found = {item["sha256"] for item in answer["data"]}
-        pair = {"plain": self.plain, "rich": self.rich}
-        return {name for name, sample in pair.items() if sample.sha256 in found}
+from tests.contract.driver import Api, fields_of, refused, unique
+from tests.contract.shelves import SampleShelf as Shelf
+from tests.contract.shelves import sample_shelf
 
 
 @pytest.fixture(scope="module")
 def shelf(analyzer: Api) -> Shelf:
-    word = unique()
-    plain = analyzer.submit(
-        os.urandom(1500),
-        fileName=f"{word}-plain.txt",
-        mimeType="text/plain",
-        metaData={"w": word},
-        tlp="green",
-    )
-    png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + os.urandom(3000)
-    rich = analyzer.submit(
-        png,
-        fileName=f"{word}-RICH.png",
-        mimeType="image/png",
-        metaData={"w": word, "deep.key": f"{word} value"},
-        userAgent={"name": "rich-agent", "version": "9"},
-        retention="now + 30 days",
-    )
-    analysis = analyzer.add_analysis(
-        rich.sha256,
-        80,
-        analysisResult={"engine": {"names": [f"{word}-hit"], "depth": 3}, "flat": word},
-        userAgent={"name": EXTERNAL, "version": "3.2"},
-        tags=[{"type": "family", "value": f"{word}-family"}],
-    )
-    analyzer.sample.add_link(
-        rich.sha256, plain.sha256, "clear", "downloads", {"name": "linker", "version": "1"}
-    )
-    analyzer.sample.add_static_fact(
-        rich.sha256, f"{word}.key", {"name": "facts", "version": "1"}, f"{word}-fact"
-    )
-    analyzer.sample.reclassify_sample(rich.sha256)
-    analyzer.finish(rich.job, analyses=[analysis["analysisID"]])
-    analyzer.verdict_of(rich.job, rich.sha256)
-    return Shelf(word, plain, rich)
-
-
-Criteria = dict[str, Any]
-
-
-def narrowed(shelf: Shelf, **criteria: Any) -> Criteria:
-    """The two samples only, and these criteria of the test."""
-    return {"sha256": [shelf.plain.sha256, shelf.rich.sha256], **criteria}
+    return sample_shelf(analyzer)
 
 
 @pytest.fixture
 def find(viewer: Api, shelf: Shelf) -> Any:
     def search(**criteria: Any) -> set[str]:
-        return shelf.names(viewer.sample.advanced_search(**narrowed(shelf, **criteria)))
+        return shelf.names(viewer.sample.advanced_search(**shelf.narrowed(**criteria)))
 
     return search
 
@@ -243,112 +187,13 @@ def test_time_fields_together(find: Any) -> None:
     assert find(startTimestamp="now - 1 hour", **both) == {"rich"}
 
 
-def cases(shelf: Shelf) -> list[tuple[str, dict[str, Any]]]:
-    """One criterion of each kind that `rich` meets and `plain` does not."""
-    word = shelf.word
-    return [
-        ("analysis", {"userAgent": [{"name": [EXTERNAL]}]}),
-        ("analysis", {"userAgent": [{"name": [EXTERNAL, "x"], "version": ["3.2"]}]}),
-        ("analysis", {"analysisResult": [{"path": "flat", "value": [word]}]}),
-        ("analysis", {"analysisResult": [{"path": "engine.names", "value": ["x", f"{word}-hit"]}]}),
-        ("analysis", {"analysisResult": [{"path": "engine.depth", "value": ["3"]}]}),
-        (
-            "analysis",
-            {"userAgent": [{"name": EXTERNAL}], "analysisResult": [{"path": "flat", "value": word}]},
-        ),
-        ("fact", {"key": [f"{word}.key"]}),
-        ("fact", {"value": [f"{word}-fact"], "userAgent": [{"name": ["facts"]}]}),
-        ("link", {"linkType": ["downloads", "loads"]}),
-        ("link", {"reference": [shelf.plain.sha256], "userAgent": [{"name": ["linker"], "version": ["1"]}]}),
-        ("submission", {"fileName": [f"{word}-RICH.png"]}),
-        ("submission", {"mimeType": ["image/png"], "userAgent": [{"name": ["rich-agent"]}]}),
-        ("submission", {"metaData": [{"path": "deep.key", "value": [f"{word} value"]}]}),
-        ("verdict", {"minimumScore": 80, "maximumScore": 80}),
-        ("verdict", {"minimumScore": 50}),
-        ("verdict", {"tags": [{"type": "family", "value": f"{word}-family"}]}),
-    ]
-
-
-def test_each_nested_criterion(find: Any, shelf: Shelf) -> None:
-    """Optional ones must match where there is one; `required` must; `exclude` must not."""
-    for kind, criterion in cases(shelf):
-        where = f"{kind} {criterion}"
-        assert find(**{kind: [criterion]}) == {"rich"}, where
-        assert find(**{kind: [{**criterion, "required": True}]}) == {"rich"}, where
-        assert find(**{kind: [{**criterion, "exclude": True}]}) == {"plain"}, where
-        assert find(**{kind: criterion}) == {"rich"}, f"bare {where}"
-
-
-def test_what_no_nested_criterion_meets(find: Any, shelf: Shelf) -> None:
-    word = shelf.word
-    for kind, criterion in (
-        ("analysis", {"userAgent": [{"name": [EXTERNAL], "version": ["9"]}]}),
-        ("analysis", {"analysisResult": [{"path": "engine.flat", "value": [word]}]}),
-        ("analysis", {"analysisResult": [{"path": "flat", "value": ["x"]}]}),
-        ("fact", {"key": [f"{word}.key"], "value": ["another"]}),
-        ("link", {"linkType": ["parent"]}),
-        ("submission", {"includeFlags": ["trustedAgent"]}),
-        ("verdict", {"minimumScore": 81}),
-        ("verdict", {"maximumScore": 79}),
-        ("verdict", {"includeFlags": ["manual"]}),
-    ):
-        assert find(**{kind: [criterion]}) == set(), f"{kind} {criterion}"
-
-
-def test_flags_are_included_or_excluded(find: Any) -> None:
-    """A sample without a verdict meets no criterion about one."""
-    assert find(verdict=[{"excludeFlags": ["manual"]}]) == {"rich"}
-    assert find(submission=[{"excludeFlags": ["trustedAgent"]}]) == {"plain", "rich"}
-
-
-def test_classification_criteria(find: Any, viewer: Api, shelf: Shelf) -> None:
-    classification = viewer.sample.list_classifications(shelf.rich.sha256)["data"][0]
-    for name in {"type", "superType", "arch", "platform", "version"} & classification.keys():
-        assert find(classification=[{name: [classification[name]]}]) == {"rich"}, name
-    assert find(classification=[{"type": [unique()]}]) == set()
-
-
-def test_optional_required_and_excluded_together(find: Any, shelf: Shelf) -> None:
-    """One of the optional ones is enough; each required one is needed; no excluded one may match."""
-    plain, rich = f"{shelf.word}-plain.txt", f"{shelf.word}-RICH.png"
-    either = [{"fileName": [plain]}, {"fileName": [rich]}]
-    assert find(submission=either) == {"plain", "rich"}
-    assert find(submission=[*either, {"mimeType": ["image/png"], "required": True}]) == {"rich"}
-    assert find(submission=[*either, {"mimeType": ["image/png"], "exclude": True}]) == {"plain"}
-    assert find(submission=[{"fileName": ["x"]}, {"mimeType": ["image/png"], "required": True}]) == set()
-    assert find(submission=[{"fileName": [plain]}], fact=[{"key": [f"{shelf.word}.key"]}]) == set()
-
-
-def test_sub_criteria(find: Any, shelf: Shelf) -> None:
-    """All criteria again, with `required` and `exclude` of their own."""
-    rich = {"submission": [{"mimeType": ["image/png"]}]}
-    plain = {"keywords": [f"{shelf.word}-plain"], "keywordFieldStrategy": ["submission"]}
-    assert find(subCriteria=[rich]) == {"rich"}
-    assert find(subCriteria=[rich, plain]) == {"plain", "rich"}
-    assert find(subCriteria=[{**rich, "required": True}, plain]) == set()
-    assert find(subCriteria=[{**rich, "exclude": True}]) == {"plain"}
-    assert find(subCriteria=[{**rich, "required": True}, {**plain, "exclude": True}]) == {"rich"}
-    assert find(subCriteria=[{"sha256": [shelf.plain.sha256]}, {"tlp": ["clear"]}]) == {"plain", "rich"}
-    assert find(subCriteria=[{"sha256": [shelf.plain.sha256], "tlp": ["clear"]}]) == set()
-    window = {"startTimestamp": "now + 20 days", "timeFieldStrategy": ["submissionExpiry"]}
-    assert find(subCriteria=[window]) == {"rich"}
-    assert find(subCriteria=rich) == {"rich"}
-
-
-def test_a_sub_criterion_excludes_what_it_describes_as_a_whole(find: Any, shelf: Shelf) -> None:
-    """Excluded is what meets all of it, not what meets a part."""
-    both = {"submission": [{"mimeType": ["image/png"]}], "fact": [{"key": [unique()]}], "exclude": True}
-    assert find(subCriteria=[both]) == {"plain", "rich"}
-    assert find(analysis=[{"userAgent": [{"name": [EXTERNAL]}, {"name": ["x"]}]}]) == {"rich"}
-
-
 def test_sorting_by_size(viewer: Api, shelf: Shelf) -> None:
     search = viewer.sample.advanced_search
-    sizes = [s["size"] for s in search(**narrowed(shelf, sortBy=["-sampleSize"]))["data"]]
+    sizes = [s["size"] for s in search(**shelf.narrowed(sortBy=["-sampleSize"]))["data"]]
     assert sizes == sorted(sizes, reverse=True)
-    last = search(**narrowed(shelf, sortBy=["lastAddedAnalysis"]))["data"]
+    last = search(**shelf.narrowed(sortBy=["lastAddedAnalysis"]))["data"]
     assert [s["sha256"] for s in last] == [shelf.rich.sha256, shelf.plain.sha256]
-    last = search(**narrowed(shelf, sortBy=["-lastAddedLink"]))["data"]
+    last = search(**shelf.narrowed(sortBy=["-lastAddedLink"]))["data"]
     assert [s["sha256"] for s in last] == [shelf.rich.sha256, shelf.plain.sha256]
 
 
