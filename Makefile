@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 SOURCES := orchestrator workers tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format types imports check bench bench-quick chaos corpus lock clean
+.PHONY: help install install-dev demo test lint format types imports check bench bench-quick chaos corpus test-corpus lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -57,6 +57,9 @@ chaos: install-dev ## fault injection, the long version
 
 corpus: install-dev ## fetch several hundred real files into .cache/corpus
 	$(BIN)/python -m tests.corpus.fetch
+
+test-corpus: install-dev ## every worker over the fetched files, and a table
+	$(BIN)/python -m tests.corpus.run
 
 lock: ## resolve the lock files anew (needs uv)
 	$(LOCK) -o requirements.lock

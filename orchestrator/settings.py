@@ -84,7 +84,9 @@ class Settings(BaseSettings):
     worker_processes: int = Field(2, ge=1, le=256)
     #: Below this level of isolation no worker runs: bwrap, namespaces, landlock or rlimits.
     sandbox_minimum: Literal["bwrap", "namespaces", "landlock", "rlimits"] = "rlimits"
+    #: Folders of the operator's own on the worker's host: YARA rules, ClamAV signatures.
     yara_rules_dir: str = ""
+    clamav_signatures: str = ""
     #: Extracted children become samples and jobs down to this depth, and up to this many per root.
     max_child_depth: int = Field(3, ge=0)
     max_children: int = Field(100, ge=0)
@@ -95,6 +97,9 @@ class Settings(BaseSettings):
     reclassify_wait: float = Field(10.0, ge=0, le=25)
     #: Analyses are checked against the JSON schema that their worker registered.
     enforce_worker_schema: bool = False
+
+    #: ``/metrics`` of the API, which asks for no key: keep it within the operator's own network.
+    metrics_enabled: bool = True
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
@@ -118,6 +123,12 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The data folder, absolute."""
         return self.data_dir.expanduser().absolute()
+
+    @property
+    def worker_options(self) -> dict[str, str]:
+        """Options that every worker of this host gets, where the policy sets no others: readable paths."""
+        given = {"yara.rules_dir": self.yara_rules_dir, "clamav.signatures": self.clamav_signatures}
+        return {name: value for name, value in given.items() if value}
 
     @property
     def broker_socket(self) -> Path:

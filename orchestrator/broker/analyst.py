@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -77,7 +77,7 @@ class Analyst:
             with self._blobs.local(assignment.sha256) as path:
                 outcome = self._sandbox.run(
                     worker.name,
-                    _sample(assignment, path, scratch),
+                    _sample(assignment, path, scratch, self._settings.worker_options),
                     network=worker.network,
                     cancelled=lambda: self._called_off(assignment.job_task_id, assignment.attempt),
                 )
@@ -126,7 +126,7 @@ class Analyst:
         )
 
 
-def _sample(assignment: Assignment, path: Path, scratch: Path) -> Sample:
+def _sample(assignment: Assignment, path: Path, scratch: Path, options: Mapping[str, str]) -> Sample:
     return Sample(
         path=path,
         sha256=assignment.sha256,
@@ -138,7 +138,7 @@ def _sample(assignment: Assignment, path: Path, scratch: Path) -> Sample:
         file_name=assignment.file_name,
         type=assignment.type,
         super_type=assignment.super_type,
-        options=assignment.options,
+        options={**options, **assignment.options},
     )
 
 

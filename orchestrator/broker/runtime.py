@@ -40,7 +40,7 @@ class Runtime:
         self.blobs: Blobs = open_blobs(settings)
         self.dispatch = Publisher(settings, self.begin)
         self.process = Process(new_id(), platform.node(), os.getpid(), version("assay"))
-        readable = [settings.yara_rules_dir] if settings.yara_rules_dir else []
+        readable = settings.worker_options.values()
         self.sandbox = Sandbox(Level(settings.sandbox_minimum), self.workers, readable=readable)
         self.recorder: Recorder
         self.lease: Lease

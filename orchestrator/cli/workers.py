@@ -113,8 +113,9 @@ def run(
         scratch = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-run-")))
         if keep is not None:
             keep.mkdir(parents=True)
-        sample = sample_at(file, scratch, type=type_, super_type=super_type, options=pairs(option or []))
-        readable = [settings.yara_rules_dir] if settings.yara_rules_dir else []
+        options = {**settings.worker_options, **pairs(option or [])}
+        sample = sample_at(file, scratch, type=type_, super_type=super_type, options=options)
+        readable = settings.worker_options.values()
         sandbox = stack.enter_context(Sandbox(Level(settings.sandbox_minimum), [name], readable=readable))
         outcome = sandbox.run(name, sample)
         if json:
