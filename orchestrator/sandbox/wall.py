@@ -28,7 +28,8 @@ _STAGE = "/tmp"  # noqa: S108 - a mount point only, and only in this process's o
 
 def bubblewrap(program: str, paths: Iterable[str]) -> list[str]:
     """The ``bwrap`` command line, up to the command that is to run behind the wall."""
-    command = [program, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    # as the first process there: then bwrap does not end before all behind the wall has
+    command = [program, "--die-with-parent", "--as-pid-1", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     command += ["--clearenv", "--new-session", "--cap-drop", "ALL"]
     if os.geteuid():
         command += ["--unshare-user"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from orchestrator.sandbox import Level, Sandbox
+from orchestrator.sandbox import Sandbox
 from orchestrator.sandbox.processes import descendants
 
 
@@ -27,7 +27,7 @@ def left_by(sandbox: Sandbox) -> set[int]:
 
 def idle(sandbox: Sandbox) -> bool:
     """Whether there is nothing but the fork server itself and one child that waits for an order."""
-    return len(left_by(sandbox)) == (3 if sandbox.level is Level.bwrap else 2)
+    return len(left_by(sandbox)) == 2
 
 
 def zygote(sandbox: Sandbox) -> int:

@@ -70,7 +70,7 @@ def test_cancelling_ends_the_run_and_what_it_started(sandbox, make_sample):
     asked = threading.Event()
 
     def cancelled() -> bool:
-        started = len(left_by(sandbox)) >= 6
+        started = len(left_by(sandbox)) >= 5
         if started:
             asked.set()
         return started
