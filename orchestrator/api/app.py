@@ -10,10 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import openapi, problems
 from orchestrator.api.fast_lane import FastLane
+from orchestrator.api.measuring import Measuring
 from orchestrator.api.middleware import BodyLimit, TrailingSlash
-from orchestrator.api.routes import ROUTERS
+from orchestrator.api.routes import ROUTERS, metrics
 from orchestrator.api.security import Keys
 from orchestrator.services.application import Application
+from orchestrator.services.metrics import Metrics
 
 DESCRIPTION = """Submit samples, follow their jobs, read what the analysis workers found.
 
@@ -53,4 +55,8 @@ def make_app(application: Application) -> FastAPI:
     )
     app.add_middleware(FastLane, keys=app.state.keys, reads=application.reads)
     app.add_middleware(TrailingSlash)
+    if settings.metrics_enabled:
+        app.state.metrics = Metrics(application.begin, settings.worker_lease)
+        app.include_router(metrics.router)
+        app.add_middleware(Measuring, metrics=app.state.metrics)
     return app

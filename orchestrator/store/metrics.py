@@ -1,0 +1,39 @@
+"""What the metrics count. What a scrape costs grows with the open work, never with the finished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from orchestrator.store.tables import JobTask, SetAside
+
+# spelled as the partial indexes spell them: SQLite uses such an index for nothing else
+_OPEN = text("job_task.state IN ('enqueued', 'executing')")
+_UNPUBLISHED = text("job_task.state = 'enqueued' AND job_task.published_at IS NULL")
+
+
+def open_job_tasks(session: Session) -> Sequence[Any]:
+    """(worker, state, how many, the oldest's enqueuing) of what is open."""
+    statement = select(
+        JobTask.worker,
+        JobTask.state,
+        func.count().label("number"),
+        func.min(JobTask.enqueued_at).label("oldest"),
+    )
+    return session.execute(statement.where(_OPEN).group_by(JobTask.worker, JobTask.state)).all()
+
+
+def unpublished(session: Session, at: datetime) -> int:
+    """How many job tasks are due whose message was not sent yet."""
+    statement = select(func.count()).select_from(JobTask)
+    return session.scalar(statement.where(_UNPUBLISHED, JobTask.due_at <= at, JobTask.celery)) or 0
+
+
+def set_aside(session: Session) -> int:
+    """How many messages were set aside and not sent again."""
+    statement = select(func.count()).select_from(SetAside).where(SetAside.replayed_at.is_(None))
+    return session.scalar(statement) or 0
