@@ -56,7 +56,7 @@ class SampleQuery:
         """The samples of the index period that are not deleted, that the caller may see, and that match."""
         statement = select(SampleRow).where(*self._live(SampleRow))
         if not self._caller.sees_all:
-            statement = statement.where(SampleRow.sha256.in_(self._parts.submissions()))
+            statement = statement.where(_has(SampleRow, self._parts.submissions()))
         return statement.where(*self._all(SampleRow, criteria))
 
     def _live(self, sample: Any) -> list[Condition]:

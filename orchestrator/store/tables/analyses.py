@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 from orchestrator.domain.ids import new_id
 from orchestrator.domain.vocabulary import StatusOverride, Tlp
 from orchestrator.store.tables.access import Customer, Subject
-from orchestrator.store.tables.base import Base, Json, Searchable, documents, values
+from orchestrator.store.tables.base import Base, Json, Searchable, coarse, documents, values
 from orchestrator.store.tables.jobs import Job
 
 
@@ -24,8 +24,8 @@ class Analysis(Searchable, Base):
         Index("ix_analysis_sample_sha256_created_at", "sample_sha256", "created_at"),
         Index("ix_analysis_job_id", "job_id"),
         Index("ix_analysis_created_at", "created_at"),
-        Index("ix_analysis_tlp", "tlp"),
-        Index("ix_analysis_user_agent_name", "user_agent_name"),
+        coarse("ix_analysis_tlp", "tlp"),
+        coarse("ix_analysis_user_agent_name", "user_agent_name"),
         documents("ix_analysis_result_values", "result"),
         Index(
             "ix_analysis_sample_sha256_user_agent_name_created_at",
@@ -96,7 +96,7 @@ class Verdict(Searchable, Base):
     __tablename__ = "verdict"
     __table_args__ = (
         Index("ix_verdict_sample_sha256_created_at", "sample_sha256", "created_at"),
-        Index("ix_verdict_score", "score"),
+        coarse("ix_verdict_score", "score"),
         documents("ix_verdict_tags_values", "tags"),
         Index(
             "ix_verdict_sample_sha256_contradicting",

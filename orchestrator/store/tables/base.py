@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
     TypeDecorator,
     text,
 )
@@ -79,9 +80,17 @@ def documents(name: str, column: str) -> Any:
     return index.ddl_if(dialect="postgresql")
 
 
-def beginning(name: str, column: str) -> Index:
-    """An index over how a text begins: a whole one may be longer than PostgreSQL's B-tree takes."""
-    return Index(name, text(f"substr({column}, 1, {INDEXED})"))
+def coarse(name: str, column: str | TextClause) -> Any:
+    """An index over a column of few values, some of them rare, for PostgreSQL alone.
+
+    SQLite, which keeps no statistics by itself, would prefer it to a far better one.
+    """
+    return Index(name, column).ddl_if(dialect="postgresql")
+
+
+def beginning(column: str) -> TextClause:
+    """How a text begins, to be indexed: a whole one may be longer than PostgreSQL's B-tree takes."""
+    return text(f"substr({column}, 1, {INDEXED})")
 
 
 class Base(DeclarativeBase):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from orchestrator.domain.ids import new_id
 from orchestrator.domain.vocabulary import LinkType, Tlp
 from orchestrator.store.tables.access import Customer, Subject
-from orchestrator.store.tables.base import Base, Json, Searchable, beginning, documents, values
+from orchestrator.store.tables.base import Base, Json, Searchable, beginning, coarse, documents, values
 
 Sha256 = String(64)
 
@@ -85,10 +85,10 @@ class Submission(Searchable, Base):
         Index("ix_submission_expiry_at", "expiry_at"),
         # downwards, too, those without come last
         Index("ix_submission_expiry_at_down", text("expiry_at DESC NULLS LAST")).ddl_if(dialect="postgresql"),
-        Index("ix_submission_tlp", "tlp"),
-        Index("ix_submission_user_agent_name", "user_agent_name"),
-        beginning("ix_submission_file_name_beginning", "file_name"),
-        beginning("ix_submission_mime_type_beginning", "mime_type"),
+        coarse("ix_submission_tlp", "tlp"),
+        coarse("ix_submission_user_agent_name", "user_agent_name"),
+        Index("ix_submission_file_name_beginning", beginning("file_name")),
+        coarse("ix_submission_mime_type_beginning", beginning("mime_type")),
         documents("ix_submission_meta_data_values", "meta_data"),
     )
     searched = (
@@ -128,10 +128,10 @@ class SampleLink(Searchable, Base):
         Index("ix_link_sample_sha256_created_at", "sample_sha256", "created_at"),
         Index("ix_link_reference", "reference"),
         Index("ix_link_created_at", "created_at"),
-        Index("ix_link_user_id", "user_id"),
-        Index("ix_link_type", "type"),
-        Index("ix_link_tlp", "tlp"),
-        Index("ix_link_user_agent_name", "user_agent_name"),
+        coarse("ix_link_user_id", "user_id"),
+        coarse("ix_link_type", "type"),
+        coarse("ix_link_tlp", "tlp"),
+        coarse("ix_link_user_agent_name", "user_agent_name"),
     )
     searched = ("type", "reference", "tlp", ("user_agent_name", "user_agent_version"))
 
@@ -156,9 +156,9 @@ class StaticFact(Searchable, Base):
     __tablename__ = "static_fact"
     __table_args__ = (
         Index("ix_static_fact_sample_sha256_key", "sample_sha256", "key"),
-        Index("ix_static_fact_user_agent_name", "user_agent_name"),
-        beginning("ix_static_fact_key_beginning", "key"),
-        beginning("ix_static_fact_value_beginning", "value"),
+        coarse("ix_static_fact_user_agent_name", "user_agent_name"),
+        coarse("ix_static_fact_key_beginning", beginning("key")),
+        Index("ix_static_fact_value_beginning", beginning("value")),
     )
     searched = ("key", ("user_agent_name", "user_agent_version"), "value")
 
@@ -181,7 +181,7 @@ class SampleClassification(Searchable, Base):
     __table_args__ = (
         Index("ix_classification_sample_sha256_created_at", "sample_sha256", "created_at"),
         Index("ix_classification_created_at", "created_at"),
-        *(beginning(f"ix_classification_{each}_beginning", each) for each in CLASSIFIED),
+        *(coarse(f"ix_classification_{each}_beginning", beginning(each)) for each in CLASSIFIED),
         documents("ix_classification_meta_data_values", "meta_data"),
     )
     searched = ("type", "super_type", "arch", "platform", "version", "meta_data")
