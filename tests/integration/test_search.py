@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from orchestrator.domain.clock import now
 from orchestrator.domain.vocabulary import Role
 from orchestrator.store import paging
 from orchestrator.store.search import planner
-from orchestrator.store.tables import SampleRow, Submission
 from tests.conftest import missing
 from tests.integration.api import Api, TestDatabase
-
-AGENT = {"name": "agent", "version": "1"}
+from tests.integration.shelf import Shelf
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -39,66 +34,6 @@ def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def union(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a union is looked up as a whole or tried sample by sample, it finds the same."""
     monkeypatch.setattr(planner, "FEW", request.param)
-
-
-class Shelf:
-    """Four samples: ``a`` and ``b`` of one customer, ``c`` of another, ``d`` of both; ``b`` is shared."""
-
-    def __init__(self, api: Api) -> None:
-        self.api = api
-        other = self.other = api.key(Role.analyzer, "other")
-        self.guest = api.key(Role.viewer, "guest")
-        self._names: dict[str, str] = {}
-        self.submissions: dict[str, str] = {}
-        self.submit("a", "a", fileName="straße.EXE", metaData={"case": "A-1", "x.y": "50%"}, tlp="green")
-        self.submit("b", "b", fileName="b_1.txt", mimeType="text/plain", acl=["guest-viewer"])
-        self.submit("c", "c", key=other, fileName="secret.doc", metaData={"case": "A-1"})
-        self.submit("d", "d", fileName="d.bin", retention="now + 9 days")
-        self.submit("d", "d2", key=other, fileName="d-theirs.bin")
-        self.analyse("a", {"names": ["n1", {"deep": [{"er": 5}]}], "ok": True, "f": 1.5}, "pe")
-        self.analyse("b", {"names": "n2", "none": None}, "elf", tlp="green")
-        self.analyse("d", {"hidden": "theirs"}, "spy", key=other)
-        self.link("a", "b", "child")
-        self.fact("a", "packer", "upx", "yara")
-        self.fact("b", "packer", "none", "hand")
-
-    def submit(self, content: str, name: str, **fields: Any) -> None:
-        made = self.api.submit(content.encode() * 400, **fields)
-        self._names[made["sampleSha256"]] = content
-        self.submissions[made["id"]] = name
-
-    def sha256(self, name: str) -> str:
-        return next(sha256 for sha256, each in self._names.items() if each == name)
-
-    def _add(self, sample: str, what: str, body: dict[str, Any], key: str | None) -> None:
-        answer = self.api.post(f"/sample/{self.sha256(sample)}/{what}", body, key=key)
-        assert answer.status_code in (200, 201), answer.text
-
-    def analyse(self, sample: str, result: Any, agent: str, key: str | None = None, **fields: Any) -> None:
-        body = {"analysisResult": result, "analysisScore": 50, "tlp": "amber"}
-        customer = "other" if key else "default"
-        agents = {"userAgent": {"name": agent, "version": "2"}, "customer": customer}
-        self._add(sample, "analysis", {**body, **agents, **fields}, key)
-
-    def link(self, sample: str, other: str, kind: str) -> None:
-        body = {"reference": self.sha256(other), "tlp": "amber", "type": kind, "userAgent": AGENT}
-        self._add(sample, "link", body, None)
-
-    def fact(self, sample: str, key: str, value: str, agent: str) -> None:
-        body = {"key": key, "value": value, "userAgent": {"name": agent, "version": "1"}}
-        self._add(sample, "fact", body, None)
-
-    def samples(self, body: Any = None, **options: Any) -> str:
-        """Which samples an advanced search finds, in alphabetical order."""
-        answer = self.api.post("/sample/search", body, **options)
-        assert answer.status_code == 200, answer.text
-        return "".join(sorted(self._names[each["sha256"]] for each in answer.json()["data"]))
-
-    def found(self, body: Any = None, **options: Any) -> str:
-        """Which submissions an advanced search finds, in its own order."""
-        answer = self.api.post("/submission/search", body, **options)
-        assert answer.status_code == 200, answer.text
-        return " ".join(self.submissions[each["id"]] for each in answer.json()["data"])
 
 
 ADMIN = {"role": Role.administrator}
@@ -344,56 +279,3 @@ def test_pages_in_any_order_hold_each_sample_once(shelf: Shelf, key: str) -> Non
         assert sorted(pages) == ["", "a", "b", "d"]
         if key.endswith("Link"):
             assert pages[0] == "a"
-
-
-def test_the_index_period_is_the_last_month_unless_told(
-    api: Api,
-) -> None:
-    """Samples count by when they came, submissions by when they were submitted."""
-    old = api.submit(b"old" * 500)
-    before = now() - timedelta(days=40)
-    with api.begin() as uow:
-        uow.session.execute(update(SampleRow).values(created_at=before))
-        uow.session.execute(update(Submission).values(submitted_at=before))
-        uow.commit()
-    for path, wide in (
-        ("/sample/search", {"indexStartTimestamp": "now - 2 months"}),
-        ("/submission/search", {"indexStartTimestamp": 0, "indexEndTimestamp": "now - 39 days"}),
-    ):
-        assert api.post(path, {}).json()["count"] == 0
-        assert api.post(path, {"indexStartTimestamp": None}).json()["count"] == 0
-        assert api.post(path, wide).json()["count"] == 1
-    assert api.get(f"/sample?keywords={old['sampleSha256']}").json()["count"] == 0
-    assert api.get("/submission?indexStartTimestamp=now+-+41+days").json()["count"] == 1
-
-
-def test_a_deleted_sample_is_not_found(api: Api) -> None:
-    """Nor by a sub-criterion, nor by a keyword."""
-    made = api.submit(b"gone" * 500)
-    with api.begin() as uow:
-        uow.session.execute(update(SampleRow).values(deleted_at=now()))
-        uow.commit()
-    sha256 = made["sampleSha256"]
-    for body in ({}, {"sha256": sha256}, {"keywords": sha256[:9]}, {"subCriteria": [{"sha256": sha256}]}):
-        assert api.post("/sample/search", body, role=Role.administrator).json()["count"] == 0
-
-
-def test_classifications_and_verdicts_count_where_they_are_the_latest(api: Api) -> None:
-    """What a sample was once thought to be does not match."""
-    sha256 = api.submit(b"judged" * 500)["sampleSha256"]
-    for status in ("malicious", "benign"):
-        answer = api.post(f"/sample/{sha256}/verdict", {"comment": f"is {status}", "statusOverride": status})
-        assert answer.status_code == 201, answer.text
-
-    def count(**body: Any) -> int:
-        found: int = api.post("/sample/search", body).json()["count"]
-        return found
-
-    assert count(verdict=[{"maximumScore": 0}]) == 1
-    assert count(verdict=[{"minimumScore": 100}]) == 0
-    assert count(verdict=[{"includeFlags": ["manual"]}]) == 1
-    assert count(verdict=[{"excludeFlags": ["manual"]}]) == 0
-    assert count(verdict=[{"includeFlags": ["shared"]}]) == 0
-    assert count(verdict=[{"excludeFlags": ["shared", "contradictingStatusOverrides"]}]) == 1
-    assert count(keywords=["is benign"], keywordFieldStrategy=["verdict"]) == 1
-    assert count(keywords=["is malicious"], keywordFieldStrategy=["verdict"]) == 0
