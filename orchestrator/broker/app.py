@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import orjson
 from celery import Celery
 from kombu import Connection
+from kombu.serialization import registry
 from kombu.transport import TRANSPORT_ALIASES
+from kombu.utils.json import dumps
 
 from orchestrator import worker as sdk
 from orchestrator.broker.wire import SERVICE_QUEUE, is_amqp, queues_for
@@ -19,9 +22,6 @@ from orchestrator.settings import Settings
 _NEVER = 10 * 365 * 24 * 3600
 #: Priority steps of the Redis transport: one list per step and queue.
 _STEPS = [0, 3, 6, 9]
-
-# kombu looks transports up by the scheme; ours sets aside what it cannot read instead of ending the process
-TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "orchestrator.broker.redis_transport:Transport"))
 
 
 def broker_url(settings: Settings) -> str:
@@ -64,6 +64,7 @@ def check(settings: Settings) -> None:
 
 def make_app(settings: Settings, workers: list[str] | None = None) -> Celery:
     """The app of a process that serves these analysis workers (None: all that are installed)."""
+    _tune_kombu()
     amqp = is_amqp(settings.broker)
     served = sorted(sdk.installed()) if workers is None else workers
     app = Celery("assay", set_as_current=True)
@@ -91,7 +92,7 @@ def make_app(settings: Settings, workers: list[str] | None = None) -> Celery:
         worker_pool="orchestrator.broker.pool:TaskPool",
         worker_consumer="orchestrator.broker.consumer:Consumer",
         worker_concurrency=1,
-        worker_prefetch_multiplier=512,
+        worker_prefetch_multiplier=2,
         worker_detect_quorum_queues=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_prefetch_count_reduction=False,
@@ -103,3 +104,11 @@ def make_app(settings: Settings, workers: list[str] | None = None) -> Celery:
     )
     app.settings = settings
     return app
+
+
+def _tune_kombu() -> None:
+    """Give a worker process our Redis transport, and a JSON reader that takes a fifth of the time."""
+    TRANSPORT_ALIASES.update(
+        dict.fromkeys(("redis", "rediss"), "orchestrator.broker.redis_transport:Transport")
+    )
+    registry.register("json", dumps, orjson.loads, "application/json", "utf-8")

@@ -10,9 +10,13 @@ AHEAD = 0.02
 LONGEST_AHEAD = 0.25
 #: Claimed job tasks of one thread, at most.
 MOST = 512
-#: Weight of the latest measurement in a running mean.
-_WEIGHT = 0.2
-_UNKNOWN = 1.0
+#: Messages held, in few steps, as RabbitMQ's consumers must begin anew for each change; and how many times
+#: what is claimed.
+LEVELS = (2, 8, 32, 128, 512, 2048)
+_SPARE = 4
+#: Weight of the latest measurement in a running mean: one hiccup does not count as slowness, one slow run of
+#: a second does.
+_WEIGHT = 0.05
 
 
 class Pace:
@@ -24,21 +28,28 @@ class Pace:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._run = _UNKNOWN
+        self._run: float | None = None
         self._commit = 0.0
         #: how many job tasks to have claimed at a time
         self.target = threads
 
     def ran(self, seconds: float) -> None:
         """Take note of a run."""
-        self._run += _WEIGHT * (seconds - self._run)
+        self._run = seconds if self._run is None else self._run + _WEIGHT * (seconds - self._run)
 
     def committed(self, seconds: float) -> None:
         """Take note of a commit."""
         self._commit += _WEIGHT * (seconds - self._commit)
+        if self._run is None:
+            return
         ahead = min(max(AHEAD, 2 * self._commit), LONGEST_AHEAD)
-        claims = int(ahead / self._run) if self._run > 0 else MOST
-        self.target = self._threads * max(1, min(MOST, claims))
+        self.target = self._threads * max(1, min(MOST, int(ahead / max(self._run, 1e-6))))
+
+    @property
+    def prefetch(self) -> int:
+        """How many messages to hold: slow job tasks are left to other processes, quick ones fill batches."""
+        wanted = self._threads + 1 if self.target == self._threads else _SPARE * self.target
+        return next((level for level in LEVELS if wanted <= level), LEVELS[-1])
 
     def hungry(self, running: int) -> bool:
         """Whether the pool is about to run out of claimed work."""

@@ -21,6 +21,9 @@ from orchestrator.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
+#: How often to look whether to hold more messages or fewer, in seconds.
+_ADAPT = 0.2
+
 _DELAYED = "celery.worker.consumer.delayed_delivery:DelayedDelivery"
 
 
@@ -44,6 +47,29 @@ class Consumer(celery_consumer.Consumer):
                 self._set_aside(message, f"{type(error).__name__}: {error}")
 
         return handle_or_set_aside
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Follow, from now on, how many messages it makes sense to hold."""
+        super().register_with_event_loop(hub)
+        self._held = self.initial_prefetch_count
+        hub.call_repeatedly(_ADAPT, self._adapt)
+
+    def _adapt(self) -> None:
+        runtime: Runtime = self.app.runtime
+        wanted = runtime.recorder.pace.prefetch
+        if wanted == self._held or self.task_consumer is None:
+            return
+        if self.connection.transport.driver_type == "amqp":
+            # quorum queues heed only the limit that a consumer began with
+            self.task_consumer.cancel()
+            self.task_consumer.qos(prefetch_count=wanted, apply_global=False)
+            self.task_consumer.consume()
+        else:
+            self.task_consumer.qos(prefetch_count=wanted, apply_global=False)
+        if wanted < self._held:
+            for received in runtime.recorder.surplus(wanted):
+                received.give_back()
+        self._held = wanted
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         self._set_aside(message, f"undecodable: {exc}")

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import structlog
 from celery.concurrency.base import BasePool, apply_target
+from celery.worker.state import task_ready
 
 from orchestrator.broker.recorder import Received, Recorder
 from orchestrator.broker.runtime import Runtime
@@ -95,9 +96,17 @@ class TaskPool(BasePool):
             assert callback is not None
             callback((False, None, 0.0))
 
+        def give_back() -> None:
+            # Celery hands the pool a method of the message's request
+            celery_request = callback.__self__  # type: ignore[union-attr]
+            task_ready(celery_request)
+            celery_request.reject(requeue=True)
+
         priority = request["delivery_info"].get("priority") or 0
         worker, attempt = request["args"]
-        self._recorder.receive(Received(UUID(celery_task_id), worker, attempt, -priority, start, refuse))
+        self._recorder.receive(
+            Received(UUID(celery_task_id), worker, attempt, -priority, start, refuse, give_back)
+        )
 
     def _run_job_task(self, assignment: Assignment, run: Work) -> None:
         begun = time.monotonic()

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Received:
-    """A message that asks for a job task, not yet claimed. Exactly one of the two is called."""
+    """A message that asks for a job task, not yet claimed. Exactly one of the three is called."""
 
     job_task_id: UUID
     worker: str
@@ -45,6 +45,8 @@ class Received:
     start: Callable[[Assignment], None]
     #: somebody else has it, or it is over: only acknowledge it
     refuse: Callable[[], None]
+    #: other processes have room for it: hand it back to the broker, from the event loop's thread
+    give_back: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -127,6 +129,12 @@ class Recorder:
         """How many messages of each analysis worker were received and not claimed."""
         with self._changed:
             return dict(Counter(each.worker for each in self._received))
+
+    def surplus(self, keep: int) -> list[Received]:
+        """Take out what was received last, beyond what to keep."""
+        with self._changed:
+            count = max(0, len(self._received) - keep)
+            return [self._received.pop() for _ in range(count)]
 
     def stop_claiming(self) -> None:
         """Claim nothing more; what was received stays unacknowledged, so that another process gets it."""

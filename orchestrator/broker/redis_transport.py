@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -15,11 +16,17 @@ from kombu.transport import redis
 SetAside = Callable[[str, bytes, str], None]
 
 
+#: Messages popped at a time, and how close two pops are in a hurry, in seconds.
+_AT_A_TIME = 64
+_SUCCESSION = 0.05
+
+
 class Channel(redis.Channel):
-    """Pops messages; one that is not kombu's JSON goes to :attr:`set_aside` instead of ending the process."""
+    """Pops many messages at a time where many wait; one that is not kombu's goes to :attr:`set_aside`."""
 
     #: Given by the consumer; None outside a worker.
     set_aside: SetAside | None = None
+    _popped_at = 0.0
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -34,9 +41,34 @@ class Channel(redis.Channel):
             queue = _text(key).rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
             self._hand_on(queue, item)
+            for more in self._pop_more(key):
+                self._hand_on(queue, more)
             return True
         finally:
             self._in_poll = None
+
+    def _pop_more(self, key: Any) -> list[Any]:
+        """What else waits in this list, as far as there is room, once messages come in quick succession."""
+        present = monotonic()
+        hurried, self._popped_at = present - self._popped_at < _SUCCESSION, present
+        room = min(self.qos.can_consume_max_estimate() or 0, _AT_A_TIME)
+        if not hurried or not room:
+            return []
+        connection = self.client.connection
+        try:
+            # no BRPOP is on its way: the connection is free
+            connection.send_command("RPOP", key, room)
+            return self.client.parse_response(connection, "RPOP") or []
+        except self.connection_errors:
+            connection.disconnect()
+            raise
+
+    @property
+    def active_queues(self) -> list[str]:
+        """As kombu's, without making a list for each message where there is no fanout queue in it."""
+        if self.active_fanout_queues.isdisjoint(self._active_queues):
+            return self._active_queues  # type: ignore[no-any-return]
+        return super().active_queues  # type: ignore[no-any-return]
 
     def _hand_on(self, queue: str, item: Any) -> None:
         raw = item if isinstance(item, bytes) else str(item).encode("utf-8", "replace")

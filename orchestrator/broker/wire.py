@@ -15,7 +15,7 @@ SERVE = "assay.serve"
 
 SERVICE_QUEUE = "service"
 _ANALYSIS = "analysis."
-_BULK = ".bulk"
+_BULK = "bulk."
 
 #: Below this priority a message is bulk work. RabbitMQ's quorum queues know no priorities, so that there it
 #: gets a queue of its own: a flood of it cannot stand in front of live work.
@@ -59,14 +59,13 @@ def is_amqp(url: str) -> bool:
 
 def queue_name(worker: str, *, bulk: bool = False) -> str:
     """The queue of an analysis worker."""
-    return f"{_ANALYSIS}{worker}{_BULK if bulk else ''}"
+    return f"{_BULK if bulk else ''}{_ANALYSIS}{worker}"
 
 
 def worker_of(queue: str) -> str | None:
     """The analysis worker whose queue this is; None for any other queue."""
-    if not queue.startswith(_ANALYSIS):
-        return None
-    return queue.removeprefix(_ANALYSIS).removesuffix(_BULK)
+    name = queue.removeprefix(_BULK)
+    return name.removeprefix(_ANALYSIS) if name.startswith(_ANALYSIS) else None
 
 
 def declaration(name: str, *, amqp: bool) -> Queue:

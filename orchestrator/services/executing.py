@@ -127,7 +127,7 @@ def keep_message(
             "queue": queue,
             "reason": reason,
             "content_type": content_type,
-            "headers": {str(name): str(value) for name, value in (headers or {}).items()},
+            "headers": {str(name): _plain(value) for name, value in (headers or {}).items()},
             "body": body,
             "received_at": now(),
             "replayed_at": None,
@@ -135,6 +135,19 @@ def keep_message(
     )
     uow.commit()
     return key
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say of a header: the message may be sent again with it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, bool | float | str) or _fits(value) else str(value)
+
+
+def _fits(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) < 2**63
 
 
 def kept_messages(uow: UnitOfWork, *, limit: int = 100, replayed: bool = False) -> Sequence[SetAside]:

@@ -11,7 +11,9 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from orchestrator.domain.paging import Found, Page
 from orchestrator.domain.vocabulary import JobTaskState
+from orchestrator.store.paging import paged
 from orchestrator.store.recording import among, is_postgresql
 from orchestrator.store.tables import (
     Job,
@@ -150,3 +152,11 @@ def set_aside(session: Session, *, limit: int, replayed: bool = False) -> Sequen
 
 def find_set_aside(session: Session, key: UUID) -> SetAside | None:
     return session.get(SetAside, key)
+
+
+def find_all_set_aside(session: Session, page: Page, *, replayed: bool) -> Found[SetAside]:
+    """A page of what was set aside; ``replayed`` adds what was sent again."""
+    statement = select(SetAside)
+    if not replayed:
+        statement = statement.where(SetAside.replayed_at.is_(None))
+    return paged(session, statement, page, {"receivedTimestamp": SetAside.received_at}, SetAside.id)

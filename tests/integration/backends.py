@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -91,14 +90,18 @@ class OwnServer:
 def own_vhost() -> Iterator[str]:
     """The URL of a vhost of a test's own on the local RabbitMQ."""
     name = f"assay-{uuid4().hex[:12]}"
-    rabbitmqctl = shutil.which("rabbitmqctl") or "rabbitmqctl"
-    subprocess.run([rabbitmqctl, "-q", "add_vhost", name], check=True, capture_output=True)
+    _rabbitmqctl("add_vhost", name)
     try:
-        grant = [rabbitmqctl, "-q", "set_permissions", "-p", name, "guest", ".*", ".*", ".*"]
-        subprocess.run(grant, check=True, capture_output=True)
+        _rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
         yield f"{RABBITMQ}/{name}"
     finally:
-        subprocess.run([rabbitmqctl, "-q", "delete_vhost", name], check=True, capture_output=True)
+        _rabbitmqctl("delete_vhost", name)
+
+
+def _rabbitmqctl(*arguments: str) -> None:
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    command = [*sudo, shutil.which("rabbitmqctl") or "rabbitmqctl", "-q", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def rabbitmq_runs() -> bool:
@@ -131,8 +134,3 @@ def broker(kind: str, missing: Callable[[str], None]) -> Iterator[str]:
         yield server.url
     finally:
         server.close()
-
-
-def python() -> str:
-    """The interpreter of the environment under test."""
-    return os.environ.get("ASSAY_TEST_PYTHON", sys.executable)
