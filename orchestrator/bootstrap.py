@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from orchestrator.api.app import make_app
 from orchestrator.broker.dispatch import Publisher
+from orchestrator.broker.replay import resend
 from orchestrator.services import access
 from orchestrator.services.application import Application
 from orchestrator.settings import Settings
@@ -34,6 +35,7 @@ def make_application(settings: Settings) -> Application:
         begin=begin,
         blobs=open_blobs(settings),
         dispatch=publisher,
+        resend=partial(resend, settings),
         reads=open_hot_reads(settings.database),
         check_broker=publisher.check,
         close=close,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 
@@ -25,7 +26,20 @@ class ServiceTaskMessage:
     operation: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message that no worker could make sense of, as it lay in its queue."""
+
+    queue: str
+    content_type: str
+    headers: Mapping[str, Any]
+    body: bytes
+
+
 Message = JobTaskMessage | ServiceTaskMessage
 
 #: Takes messages to the broker, after the commit. Never raises: what it could not send, the sweep sends.
 Dispatch = Callable[[Sequence[Message]], None]
+
+#: Sends a kept message again; raises :class:`~orchestrator.errors.Unavailable` where the broker is away.
+Resend = Callable[[KeptMessage], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.domain.messages import Dispatch
+from orchestrator.domain.messages import Dispatch, Resend
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs
 from orchestrator.store.hot import HotReads
@@ -20,6 +20,7 @@ class Application:
     begin: Begin
     blobs: Blobs
     dispatch: Dispatch
+    resend: Resend
     reads: HotReads
     #: Raises :class:`~orchestrator.errors.Unavailable` where the broker cannot be reached.
     check_broker: Callable[[], None]

@@ -121,4 +121,6 @@ ROUTES: list[Route] = [
     Route("DELETE", "/job/{never}/task/{never}", CANCEL),
     Route("GET", "/job/{job}/history", READ, "job"),
     Route("POST", "/servicetask/reanalyse", ADMINISTER),
+    Route("GET", "/setaside", ADMINISTER),
+    Route("POST", "/setaside/{never}/replay", ADMINISTER),
 ]

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 
 from orchestrator.api.app import make_app
-from orchestrator.domain.messages import Message
+from orchestrator.domain.messages import KeptMessage, Message
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import access
 from orchestrator.services.application import Application
@@ -72,11 +72,13 @@ class Api:
             migrations.upgrade(self.engine)
         self.begin = partial(UnitOfWork, self.engine)
         self.dispatched: list[Message] = []
+        self.resent: list[KeptMessage] = []
         self.application = Application(
             settings=self.settings,
             begin=self.begin,
             blobs=open_blobs(self.settings),
             dispatch=self._dispatch,
+            resend=self.resent.append,
             reads=open_hot_reads(self.settings.database),
             check_broker=lambda: None,
             close=self.engine.dispose,

@@ -14,6 +14,7 @@ from orchestrator.api.routes import (
     search,
     service,
     servicetask,
+    setaside,
     statistics,
     submission,
     verdict,
@@ -36,4 +37,5 @@ ROUTERS: list[APIRouter] = [
     search.router,
     statistics.router,
     servicetask.router,
+    setaside.router,
 ]
