@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -19,6 +20,12 @@ from tests.integration.api import Api, TestDatabase
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer(colors=False)],
 )
+
+
+# CI tells whether this change is sound, not whether luck finds a new example; that is for a laptop
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 def missing(service: str) -> None:

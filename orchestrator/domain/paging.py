@@ -15,6 +15,8 @@ DEFAULT_LIMIT = 25
 MAX_LIMIT = 100_000
 #: The maximum of limit and of offset in sample and submission searches.
 MAX_SEARCH = 10_000
+#: The largest number that the contract's int32 holds.
+MAX_OFFSET = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Page:
     def __post_init__(self) -> None:
         if not 0 <= self.limit <= self.maximum:
             raise Invalid("limit", f"must be between 0 and {self.maximum}")
-        if self.offset < 0:
-            raise Invalid("offset", "must not be negative")
+        if not 0 <= self.offset <= MAX_OFFSET:
+            raise Invalid("offset", f"must be between 0 and {MAX_OFFSET}")
         if self.maximum == MAX_SEARCH and self.offset > MAX_SEARCH:
             raise Invalid("offset", f"must be between 0 and {MAX_SEARCH}")
 
