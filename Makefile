@@ -46,11 +46,13 @@ imports: install-dev ## who may import whom
 
 check: lint types imports ## everything but the tests
 
-bench: install-dev ## all benchmarks, into docs/benchmarks
-	$(BIN)/python -m benchmarks
+bench: install-dev ## what recording and the sandbox cost, as ratios taken in one run
+	$(BIN)/python -m benchmarks.recording
+	$(BIN)/python benchmarks/sandbox_cost.py
 
-bench-quick: install-dev ## a few minutes' worth of them
-	$(BIN)/python -m benchmarks --quick
+bench-quick: install-dev ## the same, fewer rounds
+	$(BIN)/python -m benchmarks.recording --broker redis --tasks 4000 --rounds 1
+	$(BIN)/python benchmarks/sandbox_cost.py --runs 50
 
 chaos: install-dev ## fault injection, the long version
 	$(PYTEST) tests/chaos --chaos long -s -n 0 --timeout 0 $(ARGS)
