@@ -27,7 +27,7 @@ from orchestrator.cli.submit import send
 app = typer.Typer()
 
 #: How long the stack may take to start and to stop on a busy machine.
-_PATIENCE = 150.0
+_PATIENCE = 400.0
 #: The wheel holds hundreds of files: a few of them show what happens to children.
 _ENVIRONMENT = {"ASSAY_MAX_CHILDREN": "3", "ASSAY_MAX_CHILD_DEPTH": "1", "ASSAY_LOG_LEVEL": "info"}
 
