@@ -56,7 +56,7 @@ class House:
         engine.dispose()
         self.application = make_application(self.settings)
         self.begin = self.application.begin
-        self._behaving = _installed_beside(Path(tempfile.mkdtemp(prefix="assay-behaving-")))
+        self.behaving = _installed_beside(Path(tempfile.mkdtemp(prefix="assay-behaving-")))
         self._processes: list[subprocess.Popen[bytes]] = []
         self._sweeping: tuple[threading.Thread, threading.Event] | None = None
         self.logs: list[Path] = []
@@ -71,7 +71,7 @@ class House:
             value = getattr(self.settings, name)
             if name in self.settings.model_fields_set:
                 env[f"ASSAY_{name.upper()}"] = str(value)
-        env["PYTHONPATH"] = str(self._behaving)
+        env["PYTHONPATH"] = str(self.behaving)
         log = self.settings.folder / f"worker-{len(self.logs)}.log"
         self.logs.append(log)
         command = [sys.executable, "-m", "orchestrator", "worker-process", "--workers", ",".join(workers)]
