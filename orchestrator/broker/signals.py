@@ -13,7 +13,6 @@ from uuid import UUID
 
 import structlog
 from celery import Task, signals
-from celery.exceptions import ImproperlyConfigured
 
 from orchestrator.broker.analyse import AnalysisFailed, Ended, TryAgain
 from orchestrator.broker.pool import TaskPool
@@ -33,9 +32,8 @@ def make_runtime(sender: Any, **_: Any) -> None:
     """Refuse a pool that could not keep the recorder's promises; make the process's runtime."""
     pool = sender.pool_cls
     if pool is not TaskPool and pool != f"{TaskPool.__module__}:{TaskPool.__qualname__}":
-        raise ImproperlyConfigured(
-            "leave out -P: Assay's workers need the pool of its own, which never forks"
-        )
+        # a signal swallows any Exception
+        raise SystemExit("leave out -P: Assay's workers need the pool of its own, which never forks")
     app = sender.app
     names = {worker_of(queue) for queue in app.amqp.queues.consume_from}
     workers = [worker for name, worker in installed().items() if name in names]
