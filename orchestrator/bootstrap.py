@@ -9,10 +9,8 @@ from fastapi import FastAPI
 from orchestrator.api.app import make_app
 from orchestrator.broker.dispatch import Publisher
 from orchestrator.broker.replay import resend
-from orchestrator.services import access
 from orchestrator.services.application import Application
 from orchestrator.settings import Settings
-from orchestrator.store import migrations
 from orchestrator.store.blobs import open_blobs
 from orchestrator.store.engine import make_engine
 from orchestrator.store.hot import open_hot_reads
@@ -48,22 +46,3 @@ def api(settings: Settings) -> FastAPI:
     app = make_app(application)
     app.router.routes.extend(routes(application))
     return app
-
-
-def upgrade(settings: Settings) -> None:
-    """Bring the store to the newest schema."""
-    engine = make_engine(settings.database)
-    try:
-        migrations.upgrade(engine)
-    finally:
-        engine.dispose()
-
-
-def first_start(settings: Settings) -> str | None:
-    """Make what the very first start needs; the administrator's key then, None ever after."""
-    engine = make_engine(settings.database)
-    try:
-        with UnitOfWork(engine) as uow:
-            return access.first_start(uow)
-    finally:
-        engine.dispose()

@@ -57,55 +57,47 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def enveloped(
+    data: Any,
+    status: int = 200,
+    *,
+    page: tuple[int, int] = (0, 0),
+    count: int = 0,
+    size: int = 0,
+    meta: Mapping[str, Any] | None = None,
+    messages: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """The envelope's one shape. ``page`` is the effective limit and offset; single objects have zeros."""
+    limit, offset = page
+    return {
+        "responseCode": status,
+        "limit": limit,
+        "offset": offset,
+        "count": count,
+        "size": size,
+        "metaData": meta or {},
+        "messages": list(messages),
+        "data": data,
+    }
+
+
 def single(data: Any, status: int = 200, *, meta: Mapping[str, Any] | None = None) -> JsonResponse:
     """One object, or None, in the envelope."""
-    return JsonResponse(
-        {
-            "responseCode": status,
-            "limit": 0,
-            "offset": 0,
-            "count": 0,
-            "size": 0,
-            "metaData": meta or {},
-            "messages": [],
-            "data": data,
-        },
-        status_code=status,
-    )
+    return JsonResponse(enveloped(data, status, meta=meta), status_code=status)
 
 
 def page(found: Found[Row], show: Callable[[Row], Any]) -> JsonResponse:
     """A page of a list in the envelope, each row as ``show`` makes it."""
     data: Sequence[Any] = [show(item) for item in found.items]
-    return JsonResponse(
-        {
-            "responseCode": 200,
-            "limit": found.page.limit,
-            "offset": found.page.offset,
-            "count": found.count,
-            "size": len(data),
-            "metaData": {},
-            "messages": [],
-            "data": data,
-        }
-    )
+    asked = (found.page.limit, found.page.offset)
+    return JsonResponse(enveloped(data, page=asked, count=found.count, size=len(data)))
 
 
 def problem(
     status: int, messages: Sequence[Message], headers: Mapping[str, str] | None = None
 ) -> JsonResponse:
     """An error in the envelope."""
+    shown = [message.model_dump(exclude_none=True) for message in messages]
     return JsonResponse(
-        {
-            "responseCode": status,
-            "limit": 0,
-            "offset": 0,
-            "count": 0,
-            "size": 0,
-            "metaData": {},
-            "messages": [message.model_dump(exclude_none=True) for message in messages],
-            "data": None,
-        },
-        status_code=status,
-        headers=dict(headers or {}),
+        enveloped(None, status, messages=shown), status_code=status, headers=dict(headers or {})
     )

@@ -8,13 +8,13 @@ answers are the same to the byte (``tests/integration/test_fast_lane.py`` compar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator.api.envelope import enveloped
 from orchestrator.api.security import Keys
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.paging import DEFAULT_LIMIT
@@ -55,11 +55,11 @@ class FastLane:
             return await self._jobs(caller, int(page[1] or DEFAULT_LIMIT), int(page[2] or 0))
         if not query and (ids := _JOB_TASK.fullmatch(path)):
             row = await self._reads.job_task(UUID(ids[1]), UUID(ids[2]))
-            return single(job_task(row)) if row and _may_see(caller, row) else None
+            return orjson.dumps(enveloped(job_task(row))) if row and _may_see(caller, row) else None
         if not query and (ids := _JOB_TASKS.fullmatch(path)):
             rows = await self._reads.job_tasks(UUID(ids[1]))
-            if rows and len(rows) <= DEFAULT_LIMIT and _may_see(caller, rows[0]):
-                return paged([job_task(row) for row in rows], len(rows), DEFAULT_LIMIT, 0)
+            if rows and _may_see(caller, rows[0]):
+                return _paged([job_task(row) for row in rows], len(rows), DEFAULT_LIMIT, 0)
         return None
 
     async def _jobs(self, caller: Caller, limit: int, offset: int) -> bytes | None:
@@ -67,7 +67,7 @@ class FastLane:
         if not rows or (caller.shared_with and not caller.sees_all):
             return None
         count = rows[0][10] if rows[0][10] <= COUNT_CEILING else -1
-        return paged([job(row) for row in rows], count, limit, offset)
+        return _paged([job(row) for row in rows], count, limit, offset)
 
     def _caller(self, scope: Scope) -> Caller | None:
         for name, value in scope["headers"]:
@@ -125,27 +125,8 @@ def _id(key: Any) -> str:
     return str(key) if isinstance(key, UUID) else str(UUID(key))
 
 
-def single(data: Mapping[str, Any]) -> bytes:
-    return _envelope(data, 0, 0, 0, 0)
-
-
-def paged(data: list[dict[str, Any]], count: int, limit: int, offset: int) -> bytes:
-    return _envelope(data, count, len(data), limit, offset)
-
-
-def _envelope(data: Any, count: int, size: int, limit: int, offset: int) -> bytes:
-    return orjson.dumps(
-        {
-            "responseCode": 200,
-            "limit": limit,
-            "offset": offset,
-            "count": count,
-            "size": size,
-            "metaData": {},
-            "messages": [],
-            "data": data,
-        }
-    )
+def _paged(data: list[dict[str, Any]], count: int, limit: int, offset: int) -> bytes:
+    return orjson.dumps(enveloped(data, page=(limit, offset), count=count, size=len(data)))
 
 
 async def _send(send: Send, body: bytes) -> None:

@@ -52,9 +52,8 @@ class SecuredRoute(APIRoute):
 
         async def secured(request: Request) -> Response:
             keys: Keys = request.app.state.keys
-            caller = keys.remembered(key_of(request)) or await run_in_threadpool(
-                keys.look_up, key_of(request)
-            )
+            key = key_of(request)
+            caller = keys.remembered(key) or await run_in_threadpool(keys.look_up, key)
             assert caller is not None
             if self.role is not None:
                 caller.need(self.role)

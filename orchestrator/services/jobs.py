@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -60,15 +60,7 @@ def find_jobs(
     """A page of the jobs that match and that the caller may see."""
     if customers:
         ids = access_store.customer_ids(uow.session, customers)
-        wanted = store.JobFilter(
-            wanted.states,
-            ids,
-            wanted.sample_sha256,
-            wanted.start,
-            wanted.end,
-            wanted.time_fields,
-            wanted.match_all_times,
-        )
+        wanted = replace(wanted, customer_ids=ids)
     found = store.find_jobs(uow.session, caller, wanted, page)
     return Found(view_jobs(uow, found.items), found.count, page)
 
@@ -99,7 +91,8 @@ def list_job_tasks(uow: UnitOfWork, caller: Caller, job_id: UUID, page: Page) ->
 
 
 def get_job_task(uow: UnitOfWork, caller: Caller, job_id: UUID, job_task_id: UUID) -> JobTaskView:
-    return _view(uow, [_job_task(uow, caller, job_id, job_task_id)])[0]
+    _, row = _job_task(uow, caller, job_id, job_task_id)
+    return _view(uow, [row])[0]
 
 
 def history(uow: UnitOfWork, caller: Caller, job_id: UUID) -> Sequence[JobTaskEvent]:
@@ -109,12 +102,12 @@ def history(uow: UnitOfWork, caller: Caller, job_id: UUID) -> Sequence[JobTaskEv
     return store.history(uow.session, [row.id for row in rows])
 
 
-def _job_task(uow: UnitOfWork, caller: Caller, job_id: UUID, job_task_id: UUID) -> JobTask:
-    _visible(uow, caller, job_id)
+def _job_task(uow: UnitOfWork, caller: Caller, job_id: UUID, job_task_id: UUID) -> tuple[Job, JobTask]:
+    job = _visible(uow, caller, job_id)
     row = store.get_job_task(uow.session, job_task_id)
     if row is None or row.job_id != job_id:
         raise NotFound("job task", job_task_id)
-    return row
+    return job, row
 
 
 def _view(uow: UnitOfWork, rows: Sequence[JobTask]) -> list[JobTaskView]:
@@ -168,11 +161,9 @@ def update_job_task(
     update: Update,
 ) -> JobTaskView:
     """Move a job task as a client asks, or refuse and change nothing (contract section 3.3)."""
-    row = _job_task(uow, caller, job_id, job_task_id)
+    job, row = _job_task(uow, caller, job_id, job_task_id)
     if update.state not in CLIENT_TARGETS:
         raise Invalid("state", f"a client cannot set the state {update.state}")
-    job = store.get_job(uow.session, job_id)
-    assert job is not None
     known = store.existing_analyses(uow.session, job.sample_sha256, update.analyses)
     for each in update.analyses:
         if each not in known:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.vocabulary import SubjectKind
@@ -100,7 +100,3 @@ def add_grants(
         AccessGrant(object_id=object_id, subject_id=each, granted_by_id=granted_by, granted_at=at)
         for each in dict.fromkeys(subject_ids)
     )
-
-
-def remove_grants(session: Session, object_ids: Sequence[UUID]) -> None:
-    session.execute(delete(AccessGrant).where(AccessGrant.object_id.in_(object_ids)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -289,9 +288,3 @@ def open_blobs(settings: Settings) -> Blobs:
         **options,  # type: ignore[arg-type]
     )
     return S3Blobs(store, Path(tempfile.gettempdir()) / "assay-spool")
-
-
-def free_space(settings: Settings) -> int:
-    """Free bytes where blobs are spooled and, for a local store, kept."""
-    folder = settings.folder if not settings.blob_url.startswith("s3") else Path(tempfile.gettempdir())
-    return shutil.disk_usage(folder if folder.exists() else folder.parent).free

@@ -17,6 +17,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import make_url
 
+from orchestrator.domain.paging import DEFAULT_LIMIT
 from orchestrator.store.paging import COUNT_CEILING
 
 Row = Sequence[Any]
@@ -31,7 +32,7 @@ FROM job_task t JOIN job j ON j.id = t.job_id
 WHERE t.job_id = {p}"""
 
 _ONE_JOB_TASK = _JOB_TASK + " AND t.id = {p}"
-_JOB_TASKS = _JOB_TASK + " ORDER BY t.worker, t.id LIMIT 1001"
+_JOB_TASKS = _JOB_TASK + " ORDER BY t.worker, t.id LIMIT {page}"
 
 _JOBS = """
 SELECT j.id, j.state, j.sample_sha256, s.size, j.enqueued_at, j.start_at, j.end_at,
@@ -51,7 +52,12 @@ class HotReads(ABC):
     """Runs the statements; the rows are those of the statements above."""
 
     def __init__(self, dialect: str, mark: str) -> None:
-        fill = {"agg": _AGGREGATE[dialect], "p": mark, "ceiling": COUNT_CEILING + 1}
+        fill = {
+            "agg": _AGGREGATE[dialect],
+            "p": mark,
+            "ceiling": COUNT_CEILING + 1,
+            "page": DEFAULT_LIMIT + 1,
+        }
         self._one = _ONE_JOB_TASK.format(**fill)
         self._many = _JOB_TASKS.format(**fill)
         self._jobs = _JOBS.format(**fill, where=f"customer_id = {mark}")
@@ -62,9 +68,9 @@ class HotReads(ABC):
         return rows[0] if rows else None
 
     async def job_tasks(self, job_id: UUID) -> Sequence[Row] | None:
-        """All job tasks of a job by worker; None for a job with none, or with more than a page can show."""
+        """All job tasks of a job by worker; None for a job with none, or with more than a page shows."""
         rows = await self._fetch(self._many, (self._key(job_id),))
-        return rows if rows and len(rows) <= 1000 else None  # noqa: PLR2004 - the statement's limit
+        return rows if rows and len(rows) <= DEFAULT_LIMIT else None
 
     async def jobs(self, customer_id: int | None, limit: int, offset: int) -> Sequence[Row] | None:
         """A page of a customer's jobs, or of all, newest first; None where it has no rows."""

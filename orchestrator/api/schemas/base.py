@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -34,9 +35,15 @@ class Wire(BaseModel):
         """Null is as good as absent, where a field may be absent: clients with optional fields send it."""
         if not isinstance(given, dict) or None not in given.values():
             return given
-        needed = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
-        needed |= {name for name, field in cls.model_fields.items() if field.is_required()}
+        needed = cls._needed()
         return {name: value for name, value in given.items() if value is not None or name in needed}
+
+    @classmethod
+    @cache
+    def _needed(cls) -> frozenset[str]:
+        """The names, on the wire and here, of the fields that must be given."""
+        required = [(name, each.alias) for name, each in cls.model_fields.items() if each.is_required()]
+        return frozenset(spelling for names in required for spelling in names if spelling)
 
 
 def no_nul(value: str) -> str:
