@@ -10,6 +10,8 @@
     ├── Invalid             a value breaks a rule; names the field
     ├── Refused             the state of an object forbids the action
     ├── TooSmall            a sample too small for a challenge
+    ├── TooMany             wrong keys, too many of them
+    ├── TooSlow             a body that does not arrive
     └── Unavailable         a store, broker or queue cannot serve now
 """
 
@@ -56,6 +58,18 @@ class Refused(AssayError):
 
 class TooSmall(AssayError):
     """The sample is too small to prove possession of by a challenge (contract section 5.1)."""
+
+
+class TooMany(AssayError):
+    """Too many wrong keys came from there; none is looked at for ``retry_after`` s."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooSlow(AssayError):
+    """The request's body did not arrive in time; nothing of it was kept."""
 
 
 class Unavailable(AssayError):

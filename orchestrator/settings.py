@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     max_sample_size: int = Field(512 * MEBIBYTE, ge=1)
     max_evidence_size: int = Field(128 * MEBIBYTE, ge=1)
     max_json_size: int = Field(16 * MEBIBYTE, ge=1024)
+    #: A request's body may pause for this long, and takes no longer than this and a second per KiB.
+    body_timeout: float = Field(30.0, gt=0)
+    #: This many wrong API keys a minute from one address, or of one beginning, are looked at; 0: all.
+    key_failures_per_minute: int = Field(200, ge=0)
     #: Samples below this many bytes get no challenge (422).
     challenge_threshold: int = Field(1024, ge=1)
     challenge_lifetime: int = Field(HOUR, ge=1)

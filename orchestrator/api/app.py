@@ -15,6 +15,7 @@ from orchestrator.api.middleware import BodyLimit, TrailingSlash
 from orchestrator.api.routes import ROUTERS, metrics
 from orchestrator.api.security import Keys
 from orchestrator.services.application import Application
+from orchestrator.services.guesses import Guesses
 from orchestrator.services.metrics import Metrics
 
 DESCRIPTION = """Submit samples, follow their jobs, read what the analysis workers found.
@@ -41,17 +42,18 @@ def make_app(application: Application) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    settings = application.settings
     app.state.application = application
-    app.state.keys = Keys(application.begin)
+    app.state.keys = Keys(application.begin, Guesses(settings.key_failures_per_minute))
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
-    settings = application.settings
     app.add_middleware(
         BodyLimit,
         default=settings.max_json_size,
         raw=max(settings.max_sample_size, settings.max_evidence_size),
+        patience=settings.body_timeout,
     )
     app.add_middleware(FastLane, keys=app.state.keys, reads=application.reads)
     app.add_middleware(TrailingSlash)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api.envelope import Message as EnvelopeMessage
-from orchestrator.api.envelope import problem
+from orchestrator.api import problems
+from orchestrator.api.envelope import JsonResponse
+from orchestrator.errors import Invalid, TooSlow
 
 
 class TrailingSlash:
@@ -20,20 +25,26 @@ class TrailingSlash:
         await self.app(scope, receive, send)
 
 
-class _TooLarge(Exception):
-    pass
+#: A body that comes slower than this many bytes in a second is not waited for.
+_SLOWEST = 1024
+
+
+class _Cut(ClientDisconnect):
+    """The rest of the body is not read."""
 
 
 class BodyLimit:
     """Refuse a body over the limit while it streams in, whatever it claims (contract section 4: 412).
 
-    Samples and evidence come as raw bodies and may be ``raw`` bytes long, everything else ``default``.
+    Samples and evidence come as raw bodies and may be ``raw`` bytes long, everything else ``default``. One
+    that pauses for ``patience`` seconds, or trickles, is answered 408.
     """
 
-    def __init__(self, app: ASGIApp, default: int, raw: int) -> None:
+    def __init__(self, app: ASGIApp, default: int, raw: int, patience: float) -> None:
         self.app = app
         self.default = default
         self.raw = raw
+        self.patience = patience
 
     def _limit(self, scope: Scope) -> int:
         path: str = scope["path"]
@@ -44,27 +55,51 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit, seen, started = self._limit(scope), 0, False
+        body = _Body(receive, send, self._limit(scope), self.patience)
+        with suppress(_Cut):
+            await self.app(scope, body.receive, body.send)
+        if body.refusal is not None and not body.started:
+            await body.refusal(scope, receive, send)
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise _TooLarge
-            return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+class _Body:
+    """One request's body as it comes in, and whether its answer has begun."""
 
+    def __init__(self, receive: Receive, send: Send, limit: int, patience: float) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._patience = patience
+        self._since = asyncio.get_running_loop().time()
+        self._seen = 0
+        self._whole = False
+        self.started = False
+        self.refusal: JsonResponse | None = None
+
+    async def receive(self) -> Message:
+        if self._whole:
+            return await self._receive()
         try:
-            await self.app(scope, counted, noted)
-        except _TooLarge:
-            if not started:
-                text = f"the body is larger than {limit} bytes"
-                message = EnvelopeMessage(
-                    type="FIELD_ERROR", message=text, field="body", messageTemplate="body.too.large"
-                )
-                await problem(412, [message], {"Connection": "close"})(scope, receive, send)
+            async with asyncio.timeout_at(self._deadline()):
+                message = await self._receive()
+        except TimeoutError:
+            self.refusal = problems.respond(TooSlow("the body does not arrive: it is not waited for"))
+            raise _Cut from None
+        self._seen += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._seen > self._limit:
+            text = f"the body is larger than {self._limit} bytes"
+            self.refusal = problems.respond(Invalid("body", text, "body.too.large"))
+            self.refusal.headers["Connection"] = "close"
+            raise _Cut
+        return message
+
+    def _deadline(self) -> float:
+        at = asyncio.get_running_loop().time()
+        return self._patience + min(at, self._since + self._seen / _SLOWEST)
+
+    async def send(self, message: Message) -> None:
+        # what the application makes of a body that was cut off is not the answer
+        if self.refusal is None or self.started:
+            self.started = True
+            await self._send(message)

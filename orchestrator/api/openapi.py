@@ -13,6 +13,7 @@ _REFUSALS = {
     "403": "the key does not grant this function or object",
     "404": "no such object",
     "412": "a value breaks a rule, or the object's state forbids the action",
+    "429": "too many wrong API keys came from there",
     "503": "a part that the service depends on cannot serve now",
 }
 _TOO_SMALL = "the sample is too small to ask about"

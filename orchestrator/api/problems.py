@@ -19,6 +19,8 @@ from orchestrator.errors import (
     Invalid,
     NotFound,
     Refused,
+    TooMany,
+    TooSlow,
     TooSmall,
     Unauthenticated,
     Unavailable,
@@ -38,6 +40,8 @@ _TABLE: dict[type[AssayError], tuple[int, str]] = {
     NotFound: (404, "object.not.found"),
     Refused: (412, "illegal.state"),
     TooSmall: (422, "sample.too.small"),
+    TooMany: (429, "too.many.attempts"),
+    TooSlow: (408, "body.too.slow"),
     Unavailable: (503, "service.unavailable"),
 }
 
@@ -53,9 +57,14 @@ def respond(error: AssayError) -> JsonResponse:
             message = Message(type=_ACTION, message=str(error), messageTemplate=template)
             if isinstance(error, NotFound):
                 message.parameter = error.key
-            headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
-            return problem(status, [message], headers)
+            return problem(status, [message], _headers(error))
     return problem(500, [Message(type=_ACTION, message="internal error", messageTemplate="internal.error")])
+
+
+def _headers(error: AssayError) -> dict[str, str]:
+    if isinstance(error, TooSlow):
+        return {"Connection": "close"}
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable | TooMany) else {}
 
 
 def field_messages(errors: Sequence[Any]) -> list[Message]:

@@ -15,6 +15,7 @@ from orchestrator.domain.caller import Caller
 from orchestrator.domain.vocabulary import Role
 from orchestrator.errors import Unauthenticated
 from orchestrator.services import access
+from orchestrator.services.guesses import Guesses
 from orchestrator.store.unit_of_work import Begin
 
 _ROLE = "__assay_role__"
@@ -53,7 +54,7 @@ class SecuredRoute(APIRoute):
         async def secured(request: Request) -> Response:
             keys: Keys = request.app.state.keys
             key = key_of(request)
-            caller = keys.remembered(key) or await run_in_threadpool(keys.look_up, key)
+            caller = keys.remembered(key) or await run_in_threadpool(keys.look_up, key, address_of(request))
             assert caller is not None
             if self.role is not None:
                 caller.need(self.role)
@@ -72,11 +73,17 @@ def key_of(request: Request) -> str:
     return key.strip()
 
 
+def address_of(request: Request) -> str:
+    """The address that the request came from."""
+    return request.client.host if request.client else ""
+
+
 class Keys:
     """Looks keys up, and remembers good ones for a moment, so that a burst asks the store once."""
 
-    def __init__(self, begin: Begin, memory: float = KEY_MEMORY) -> None:
+    def __init__(self, begin: Begin, guesses: Guesses, memory: float = KEY_MEMORY) -> None:
         self._begin = begin
+        self._guesses = guesses
         self._memory = memory
         self._known: dict[str, tuple[float, Caller]] = {}
 
@@ -85,15 +92,26 @@ class Keys:
         until, caller = self._known.get(access.digest_of(key), (0.0, None))
         return caller if time.monotonic() < until else None
 
-    def look_up(self, key: str) -> Caller:
-        """The caller behind the key; :class:`Unauthenticated` where there is none."""
+    def look_up(self, key: str, address: str = "") -> Caller:
+        """The caller behind the key; :class:`Unauthenticated` where there is none.
+
+        :class:`TooMany` where wrong keys came from that address too often, unless this one was good before.
+        """
         if not key:
             raise Unauthenticated("no API key: send it in the header Argus-API-Key")
-        with self._begin(write=False) as uow:
-            caller = access.authenticate(uow, key)
+        digest = access.digest_of(key)
+        if digest not in self._known:
+            self._guesses.check(address, key)
+        try:
+            with self._begin(write=False) as uow:
+                caller = access.authenticate_digest(uow, digest)
+        except Unauthenticated:
+            self._known.pop(digest, None)
+            self._guesses.wrong(address, key)
+            raise
         if len(self._known) > 10_000:  # noqa: PLR2004 - bounded memory
             self._known.clear()
-        self._known[access.digest_of(key)] = time.monotonic() + self._memory, caller
+        self._known[digest] = time.monotonic() + self._memory, caller
         return caller
 
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from orchestrator import bootstrap, logs
 from orchestrator.cli import embedded, stores
+from orchestrator.cli.impatient import ImpatientProtocol
 from orchestrator.settings import load
 
 app = typer.Typer()
@@ -44,7 +45,7 @@ def api(
         config = uvicorn.Config(
             bootstrap.api(settings),
             loop="uvloop",
-            http="httptools",
+            http=ImpatientProtocol,
             log_config=None,
             access_log=settings.log_level == "debug",
             timeout_graceful_shutdown=_FAREWELL,

@@ -9,6 +9,7 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -19,15 +20,20 @@ from orchestrator.errors import (
     Invalid,
     NotFound,
     Refused,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
 from orchestrator.services.application import Application
+from orchestrator.services.guesses import Guesses
 from orchestrator.web import rendering
 from orchestrator.web.security import HOME, PREFIX, SIGN_IN, SecurityHeaders, protect
 from orchestrator.web.views import ROUTERS
 
 log = structlog.get_logger()
+
+#: So many wrong keys a minute may be typed in.
+_SIGN_INS = 10
 
 _STATUS: dict[type[AssayError], int] = {
     Unauthenticated: 401,
@@ -35,6 +41,7 @@ _STATUS: dict[type[AssayError], int] = {
     NotFound: 404,
     Invalid: 422,
     Refused: 409,
+    TooMany: 429,
     Unavailable: 503,
 }
 
@@ -58,12 +65,14 @@ def make_web(application: Application) -> FastAPI:
         redirect_slashes=False,
     )
     web.state.application = application
+    web.state.guesses = Guesses(min(_SIGN_INS, application.settings.key_failures_per_minute))
     for router in ROUTERS:
         web.include_router(router)
     web.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     web.add_exception_handler(AssayError, _own)
     web.add_exception_handler(RequestValidationError, _unreadable)
     web.add_exception_handler(HTTPException, _http)
+    web.add_exception_handler(ClientDisconnect, _gone)
     web.add_exception_handler(Exception, _unforeseen)
     return web
 
@@ -73,7 +82,10 @@ def _own(request: Request, error: Exception) -> Response:
     if isinstance(error, Unauthenticated) and _wants_page(request):
         return RedirectResponse(f"{SIGN_IN}?next={quote(_here(request))}", 303)
     text = f"{error.field}: {error}" if isinstance(error, Invalid) else str(error)
-    return _answer(request, status, text)
+    answer = _answer(request, status, text)
+    if isinstance(error, Unavailable | TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def _here(request: Request) -> str:
@@ -99,6 +111,10 @@ def _unreadable(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return _answer(request, status, "There is no such page." if status == 404 else "This cannot be done.")  # noqa: PLR2004
+
+
+def _gone(request: Request, _error: Exception) -> Response:
+    return _answer(request, 400, "The upload ended early.")
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

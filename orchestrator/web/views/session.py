@@ -7,8 +7,9 @@ import re
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator.errors import Unauthenticated
+from orchestrator.errors import TooMany, Unauthenticated
 from orchestrator.services import sessions
+from orchestrator.services.guesses import Guesses
 from orchestrator.web.rendering import chosen, page
 from orchestrator.web.security import (
     FORM_COOKIE,
@@ -52,11 +53,20 @@ def _ask(request: Request, target: str, problem: str, status: int) -> Response:
 @router.post("/sign-in")
 def sign_in(request: Request, app: App, form: FormDep) -> Response:
     """Exchange the key for a session; the key itself is not kept in the browser."""
-    target = chosen(form.get("next", []))
+    target, key = chosen(form.get("next", [])), chosen(form.get("key", []))
+    guesses: Guesses = request.app.state.guesses
+    address = request.client.host if request.client else ""
     try:
+        guesses.check(address, key)
         with app.begin() as uow:
-            token = sessions.sign_in(uow, chosen(form.get("key", [])))
+            token = sessions.sign_in(uow, key)
+    except TooMany as error:
+        text = f"Too many wrong keys. Try again in {error.retry_after} seconds."
+        answer = _ask(request, target, text, 429)
+        answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
     except Unauthenticated:
+        guesses.wrong(address, key)
         return _ask(request, target, "This key is unknown, revoked or expired.", 401)
     response = RedirectResponse(_next(target), 303)
     set_cookie(request, response, SESSION_COOKIE, token, int(sessions.LIFETIME.total_seconds()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from uuid import UUID
 
 import pytest
 
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import access
+from orchestrator.web.views import ROUTERS
 from tests.unit.web.browsing import Visit
 
 
@@ -141,3 +143,59 @@ def test_the_root_leads_to_the_dashboard(visit):
     """With or without the prefix."""
     for path in ("/", "/ui"):
         assert visit.client.get(path).headers["location"] == "/ui/dashboard"
+
+
+def test_guessing_keys_is_soon_refused(house):
+    """Even a good key from there, for a while; whoever is signed in stays so."""
+    inside = Visit(house, Role.viewer)
+    guesser = Visit(house, None)
+    answers = [guesser.sign_in(f"{index:08}-guess").status_code for index in range(11)]
+    assert answers == [401] * 10 + [429]
+    refused = guesser.sign_in(house.keys[Role.viewer])
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    assert "Too many wrong keys" in refused.text
+    assert inside.client.app is not guesser.client.app
+    assert inside.get("/dashboard").status_code == 200
+
+
+def test_signing_in_gives_a_session_that_nobody_knew(house):
+    """A session that was put into the browser before is neither used nor kept."""
+    visit = Visit(house, None)
+    planted = "planted-by-somebody-else"
+    visit.client.cookies.set("assay_session", planted, path="/ui")
+    answer = visit.sign_in(house.keys[Role.viewer])
+    cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("assay_session="))
+    assert planted not in cookie
+    stranger = Visit(house, None)
+    stranger.client.cookies.set("assay_session", planted, path="/ui")
+    assert stranger.get("/dashboard").status_code == 303
+
+
+def test_cookies_go_over_https_alone_where_the_page_did(house):
+    """On a plain local address they could not come back."""
+    visit = Visit(house, None)
+    assert "secure" not in visit.get("/sign-in").headers["set-cookie"].lower()
+    visit.client.base_url = "https://assay.example"
+    assert "secure" in visit.get("/sign-in").headers["set-cookie"].lower()
+
+
+CHANGING = sorted(
+    route.path for router in ROUTERS for route in router.routes if route.methods & {"POST", "PUT", "DELETE"}
+)
+
+
+def test_there_are_changing_routes():
+    """The list below is not empty."""
+    assert len(CHANGING) >= 6
+
+
+@pytest.mark.parametrize("path", CHANGING)
+def test_every_changing_route_wants_the_token(house, path):
+    """Before it looks at anything else."""
+    visit = Visit(house, Role.administrator)
+    ids = {"sha256": "0" * 64, "job_id": UUID(int=1), "name": "looker", "message_id": UUID(int=1)}
+    filled = path.format(**ids)
+    assert visit.post(filled, {}).status_code == 403
+    assert visit.post(filled, {"csrf": "0" * 64}).status_code == 403
+    assert visit.client.post(f"/ui{filled}", json={"csrf": visit.csrf}).status_code == 403
