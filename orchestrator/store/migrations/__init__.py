@@ -18,9 +18,12 @@ def _config(engine: Engine) -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the store to the newest schema; safe to run again, and by two processes at once."""
-    command.upgrade(_config(engine), "head")
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the store to the newest schema, or to a revision on the way there.
+
+    Safe to run again, and by two processes at once.
+    """
+    command.upgrade(_config(engine), revision)
 
 
 def current(engine: Engine) -> str | None:

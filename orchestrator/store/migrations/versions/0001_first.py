@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from alembic import op
-
-from orchestrator.store.tables import Base
+from orchestrator.store.migrations.first import people, samples, work
+from orchestrator.store.migrations.first.spelling import trigrams
 
 revision = "0001"
 down_revision = None
@@ -13,13 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    bind = op.get_bind()
-    Base.metadata.create_all(bind)
-    if bind.dialect.name == "postgresql":
-        op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-        for table in ("sample", "submission", "analysis", "link", "static_fact", "classification", "verdict"):
-            op.execute(f"CREATE INDEX ix_{table}_search_trigram ON {table} USING gin (search gin_trgm_ops)")
-
-
-def downgrade() -> None:
-    Base.metadata.drop_all(op.get_bind())
+    people.create()
+    samples.create()
+    work.create()
+    trigrams("sample", "submission", "analysis", "link", "static_fact", "classification", "verdict")
