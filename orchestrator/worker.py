@@ -33,6 +33,9 @@ StatusOverride = Literal["malicious", "benign"]
 NO_FINDINGS = -1
 MAX_SCORE = 100
 
+#: The policy's option that says which workers may use the network.
+NETWORK_OPTION = "network"
+
 
 class TemporaryError(Exception):
     """The worker could not do its work now; the job task is tried again later, with backoff."""
@@ -211,10 +214,12 @@ def analysis_worker(
     result: type[BaseModel] | None = None,
     classifies: bool = False,
     preload: Iterable[str] = (),
+    readable: Iterable[str] = (),
 ) -> Callable[[Analyse], AnalysisWorker]:
     """Make a worker of a function; its docstring's first line is the worker's description.
 
-    ``preload`` names modules that the warm sandbox imports once, before it forks a child per sample.
+    ``preload`` names modules that the warm sandbox imports once, before it forks a child per sample;
+    ``readable`` paths outside Python's own and the system's that a run may read, such as a tool's data.
     """
 
     def decorate(function: Analyse) -> AnalysisWorker:
@@ -229,10 +234,20 @@ def analysis_worker(
             result_model=result,
             classifies=classifies,
             preload=tuple(preload),
+            readable=tuple(readable),
             description=lines[0] if lines else name,
         )
 
     return decorate
+
+
+def may_use_network(worker: AnalysisWorker, options: Mapping[str, str]) -> bool:
+    """Whether a run may use the network: the worker asks for it, and the policy's option names it.
+
+    The option :data:`NETWORK_OPTION` holds names of workers with commas between them, or ``*`` for all.
+    """
+    allowed = {name.strip() for name in options.get(NETWORK_OPTION, "").split(",")}
+    return worker.network and bool({worker.name, "*"} & allowed)
 
 
 def installed() -> dict[str, AnalysisWorker]:

@@ -19,7 +19,7 @@ from orchestrator.sandbox import Ending, Outcome, Sandbox, SandboxUnavailable
 from orchestrator.services.executing import Assignment
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs
-from orchestrator.worker import AnalysisWorker, Findings, Sample, UnknownWorker, find
+from orchestrator.worker import AnalysisWorker, Findings, Sample, UnknownWorker, find, may_use_network
 
 #: No retry waits longer than this, in seconds.
 LONGEST_BACKOFF = 300.0
@@ -78,7 +78,7 @@ class Analyst:
                 outcome = self._sandbox.run(
                     worker.name,
                     _sample(assignment, path, scratch, self._settings.worker_options),
-                    network=worker.network,
+                    network=may_use_network(worker, assignment.options),
                     cancelled=lambda: self._called_off(assignment.job_task_id, assignment.attempt),
                 )
             return self._judge(worker, assignment, outcome)
@@ -94,7 +94,8 @@ class Analyst:
             return self._retry(assignment, outcome.message, worker)
         analysis = None
         if outcome.ending in {Ending.finished, Ending.nothing}:
-            analysis = harvest(worker, outcome.findings or Findings(), self._blobs)
+            network = may_use_network(worker, assignment.options)
+            analysis = harvest(worker, outcome.findings or Findings(), self._blobs, network=network)
         return _ended(
             assignment,
             _TARGETS[outcome.ending],

@@ -18,8 +18,13 @@ _LARGEST = 2**63 - 1
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def harvest(worker: AnalysisWorker, findings: Findings, blobs: Blobs) -> NewAnalysis:
-    """What is to be stored; evidence and children are in the blob store when this returns."""
+def harvest(
+    worker: AnalysisWorker, findings: Findings, blobs: Blobs, *, network: bool = False
+) -> NewAnalysis:
+    """What is to be stored; evidence and children are in the blob store when this returns.
+
+    ``network`` says whether the run could use it.
+    """
     result = findings.result
     if isinstance(result, BaseModel):
         result = result.model_dump(mode="json")
@@ -36,7 +41,7 @@ def harvest(worker: AnalysisWorker, findings: Findings, blobs: Blobs) -> NewAnal
         tags=[{"type": each.type, "value": storable(each.value)} for each in findings.tags],
         possible_detections=findings.possible_detections,
         verdict_status_override=StatusOverride(override) if override else None,
-        with_internet=worker.network,
+        with_internet=network,
         evidence=[_evidence(each, blobs) for each in findings.evidence],
         children=[_child(each, blobs) for each in findings.children],
         facts=[(storable(each.key), storable(each.value)) for each in findings.facts],

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli import output, progress, report
-from orchestrator.cli.client import Client, connect
-from orchestrator.cli.failure import Status
+from orchestrator.cli.client import API, Client, connect
+from orchestrator.cli.failure import Failure, Status
 from orchestrator.cli.runs import Run, job_task_json
 from orchestrator.domain.vocabulary import JobState
 
-app = typer.Typer(no_args_is_help=True, help="List, show, follow and cancel jobs.")
+app = typer.Typer(no_args_is_help=True, help="List, show, follow, cancel and re-run jobs.")
 
 Job = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in the fields of the API.")]
@@ -94,6 +94,55 @@ def watch(job: Job, json: Json = False) -> None:
             output.out.print(report.job_tasks(client, run))
     if not run.well:
         raise typer.Exit(Status.failed)
+
+
+@app.command()
+def rerun(
+    job: Job,
+    worker: Annotated[
+        list[str] | None, typer.Option(metavar="WORKER", help="Only these workers; repeatable.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(metavar="WORKER", help="The job's workers and these; repeatable.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="WORKER", help="But not these; repeatable.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the new job is done.")] = False,
+    json: Json = False,
+) -> None:
+    """Start a new job over a job's sample: with the policy's workers, or with others.
+
+    What was found before is not reused. Exits with 1 if, with --wait, a job task did not succeed.
+    """
+    with connect() as client:
+        old = client.get(f"/job/{job}")
+        body = _selection(client, job, worker or [], also or [], without or [])
+        row = client.call("PUT", f"{API}/sample/{old['analysedSample']['id']}/reanalyse", json=body)["data"]
+        run = _run(client, row)
+        if wait:
+            progress.wait(client, [run])
+        if json:
+            output.print_json(run.as_json())
+        elif wait:
+            output.out.print(report.job_tasks(client, run))
+        else:
+            output.line(f"job {row['id']} is {row['state']}")
+    if wait and not run.well:
+        raise typer.Exit(Status.failed)
+
+
+def _selection(
+    client: Client, job: str, only: list[str], also: list[str], without: list[str]
+) -> dict[str, list[str]]:
+    """The body that names the workers; the policy decides where nothing was said."""
+    if not (only or also or without):
+        return {}
+    had = only or [row["worker"] for row in client.every(f"/job/{job}/tasks")]
+    names = [name for name in dict.fromkeys([*had, *also]) if name not in without]
+    if not names:
+        raise Failure("no worker is left to run", Status.usage)
+    return {"workers": names}
 
 
 def _run(client: Client, row: dict[str, Any]) -> Run:

@@ -36,12 +36,17 @@ def submit(
     meta: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata; repeatable.")] = None,
     customer: Annotated[str | None, typer.Option(help="In whose name; yours unless given.")] = None,
     name: Annotated[str | None, typer.Option(help="The file name to record, for a single file.")] = None,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORKER", help="Instead of the policy's workers; repeatable."),
+    ] = None,
 ) -> None:
     """Submit samples, and with --wait follow their jobs to the end.
 
     Exits with 0 if every file was accepted and, with --wait, every job task succeeded; else with 1.
     """
-    body = {"tlp": tlp.value, "metaData": pairs(meta or []), **({"customer": customer} if customer else {})}
+    asked = {"tlp": tlp.value, "metaData": pairs(meta or []), "customer": customer, "workers": worker}
+    body = {name: value for name, value in asked.items() if value}
     sources = _sources(files)
     if name and len(sources) != 1:
         raise Failure("--name is for a single file", Status.usage)

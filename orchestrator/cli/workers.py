@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
 
 from orchestrator import logs
-from orchestrator.cli import embedded, output, worker_new
+from orchestrator.cli import embedded, findings, output, replaying, worker_new
 from orchestrator.cli.client import API, connect
 from orchestrator.cli.failure import Failure, Status
 from orchestrator.cli.submit import pairs
 from orchestrator.cli.supervisor import ChildDied, Stopped, Supervisor
 from orchestrator.local import sample_at
-from orchestrator.sandbox import Ending, Level, Outcome, Sandbox
+from orchestrator.sandbox import Ending, Level, Sandbox
 from orchestrator.settings import load
-from orchestrator.worker import Findings, UnknownWorker, find
+from orchestrator.worker import UnknownWorker, find, may_use_network
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -63,6 +62,7 @@ def serve(
 
 
 app.command()(worker_new.new)
+app.command()(replaying.replay)
 
 
 @app.command("list")
@@ -103,9 +103,10 @@ def run(
     json: Json = False,
 ) -> None:
     """Run one worker on a file, in the sandbox, with no stack; exits with 1 if it fails."""
+    worker = None
     if ":" not in name:
         try:
-            find(name)
+            worker = find(name)
         except UnknownWorker as error:
             raise Failure(f"{error}; `assay doctor` lists what is installed", Status.missing) from None
     settings = load()
@@ -117,61 +118,11 @@ def run(
         sample = sample_at(file, scratch, type=type_, super_type=super_type, options=options)
         readable = settings.worker_options.values()
         sandbox = stack.enter_context(Sandbox(Level(settings.sandbox_minimum), [name], readable=readable))
-        outcome = sandbox.run(name, sample)
+        network = worker is not None and may_use_network(worker, options)
+        outcome = sandbox.run(name, sample, network=network)
         if json:
-            output.print_json(_outcome(outcome))
+            output.print_json(findings.outcome_json(outcome))
         else:
-            _print_outcome(name, outcome)
+            findings.show(name, outcome)
     if outcome.ending not in {Ending.finished, Ending.nothing}:
         raise typer.Exit(Status.failed)
-
-
-def _print_outcome(name: str, outcome: Outcome) -> None:
-    output.out.print(
-        output.text(f"{name}: {outcome.ending} in {outcome.seconds:.3f} s, sandbox: {outcome.level}"),
-    )
-    if outcome.message:
-        output.out.print(output.text(outcome.message))
-    if outcome.findings is not None:
-        for key, value in _findings(outcome.findings).items():
-            if value not in ([], None, {}):
-                output.out.print(output.text(f"{key}: "), end="")
-                output.out.print_json(data=value, default=str, ensure_ascii=True)
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "ending": outcome.ending,
-        "message": outcome.message,
-        "level": outcome.level,
-        "seconds": outcome.seconds,
-        "peakMemory": outcome.peak_memory,
-        "findings": _findings(outcome.findings) if outcome.findings else None,
-    }
-
-
-def _findings(findings: Findings) -> dict[str, Any]:
-    """Findings as JSON; the paths of files are those after the run."""
-    result = findings.result
-    classification = findings.classification
-    return {
-        "score": findings.score,
-        "detections": [{"name": each.name, "assessment": each.assessment} for each in findings.detections],
-        "tags": [{"type": each.type, "value": each.value} for each in findings.tags],
-        "classification": None
-        if classification is None
-        else {
-            "type": classification.type,
-            "superType": classification.super_type,
-            "arch": classification.arch,
-            "platform": classification.platform,
-            "metaData": dict(classification.meta_data),
-        },
-        "facts": [{"key": each.key, "value": each.value} for each in findings.facts],
-        "evidence": [{"name": each.name, "path": str(each.path)} for each in findings.evidence],
-        "children": [
-            {"name": each.name, "path": str(each.path), "relation": each.relation}
-            for each in findings.children
-        ],
-        "result": result.model_dump(mode="json") if isinstance(result, BaseModel) else dict(result),
-    }

@@ -17,6 +17,7 @@ from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobState, JobTaskState
 from orchestrator.errors import Denied, Invalid, NotFound, Refused
 from orchestrator.services import access, planning, samples
+from orchestrator.services import workers as registry
 from orchestrator.services.recording import record
 from orchestrator.settings import Settings
 from orchestrator.store import access as access_store
@@ -234,7 +235,10 @@ def reanalyse(
     sha256: str,
     workers: Sequence[str] | None = None,
 ) -> JobView:
-    """A new job over a sample, in the caller's name, with the newest readable submission's metadata."""
+    """A new job over a sample, in the caller's name, with the newest readable submission's metadata.
+
+    ``workers``, where given, take the place of the policy's selection.
+    """
     sample = samples.readable(uow, caller, sha256)
     if sample.deleted_at:
         raise NotFound("sample", sha256)
@@ -243,7 +247,7 @@ def reanalyse(
         access.customer_for(uow, caller, None),
         latest.id if latest else None,
         latest.meta_data if latest else {},
-        workers=workers,
+        workers=None if workers is None else registry.names_of(uow, workers, "workers"),
         by=caller.user,
     )
     planned = planning.plan(uow, settings, sample, wish)

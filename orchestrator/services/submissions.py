@@ -15,6 +15,7 @@ from orchestrator.domain.paging import Found, Page, SortKey
 from orchestrator.domain.vocabulary import Tlp
 from orchestrator.errors import Denied, Invalid, NotFound, Unavailable
 from orchestrator.services import access, planning, samples
+from orchestrator.services import workers as registry
 from orchestrator.settings import Settings
 from orchestrator.store import access as access_store
 from orchestrator.store import jobs as job_store
@@ -69,7 +70,8 @@ def add_submission(
     uow.flush()
     access.grant(uow, caller, row.id, new.acl)
     sample = touch(uow, row)
-    wish = planning.Wish(customer_id, row.id, row.meta_data, workers=new.workers, by=caller.user)
+    workers = None if new.workers is None else registry.names_of(uow, new.workers, "workers")
+    wish = planning.Wish(customer_id, row.id, row.meta_data, workers=workers, by=caller.user)
     planned = planning.plan(uow, settings, sample, wish)
     uow.commit()
     dispatch(planned.messages)

@@ -65,6 +65,19 @@ def ids_of(uow: UnitOfWork, references: Sequence[str], field: str) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
+def names_of(uow: UnitOfWork, references: Sequence[str], field: str) -> list[str]:
+    """The short names of live workers, each once, in order; none or an unknown one is :class:`Invalid`."""
+    if not references:
+        raise Invalid(field, "names at least one worker")
+    names = []
+    for reference in references:
+        worker = _find(uow, reference)
+        if worker is None or worker.deleted_at:
+            raise Invalid(field, f"worker {reference} does not exist")
+        names.append(worker.short_name)
+    return list(dict.fromkeys(names))
+
+
 def add_worker(uow: UnitOfWork, caller: Caller, fields: WorkerFields) -> RegisteredWorker:
     """Register a worker. A name that Celery served before it was deleted is served again."""
     policies.lock_policy(uow.session)

@@ -120,6 +120,7 @@ ROUTES: list[Route] = [
     Route("DELETE", "/job/{never}", CANCEL),
     Route("DELETE", "/job/{never}/task/{never}", CANCEL),
     Route("GET", "/job/{job}/history", READ, "job"),
+    Route("GET", "/jobtask/{task}", ANALYSE, "job"),
     Route("POST", "/servicetask/reanalyse", ADMINISTER),
     Route("GET", "/setaside", ADMINISTER),
     Route("POST", "/setaside/{never}/replay", ADMINISTER),

@@ -10,6 +10,7 @@ from orchestrator.api.routes import (
     job,
     link,
     policy,
+    run,
     sample,
     search,
     service,
@@ -24,6 +25,7 @@ from orchestrator.api.routes import (
 ROUTERS: list[APIRouter] = [
     service.router,
     job.router,
+    run.router,
     sample.router,
     submission.router,
     worker.router,

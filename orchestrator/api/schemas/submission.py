@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from orchestrator.api.dependencies import SHA256, Moment, Reference, as_list
+from orchestrator.api.dependencies import SHA256, Moment, Reference, References, as_list
 from orchestrator.api.schemas.base import (
     AccessControl,
     CustomerInfo,
@@ -44,6 +44,8 @@ class SubmissionAddRequest(Wire):
     tlp: TlpRequest = Tlp.amber
     acl: Annotated[list[Reference], BeforeValidator(as_list)] = []
     retention: Moment | None = None
+    #: Instead of the policy's selection; an extension.
+    workers: References | None = None
 
     def to_domain(self) -> NewSubmission:
         return NewSubmission(
@@ -59,6 +61,7 @@ class SubmissionAddRequest(Wire):
             tlp=self.tlp,
             acl=self.acl,
             expiry_at=self.retention,
+            workers=self.workers,
         )
 
 

@@ -54,7 +54,7 @@ def test_files_are_in_the_blob_store_first(tmp_path: Path) -> None:
         tags=[Tag("family", "evil")],
         verdict_status_override="malicious",
     )
-    analysis = harvest(WORKER, found, blobs)
+    analysis = harvest(WORKER, found, blobs, network=True)
     assert blobs.read(analysis.evidence[0].checksum, 0, 8) == b"evidence"
     assert blobs.read(analysis.children[0].sha256, 0, 5) == b"child"
     assert analysis.children[0].relation is LinkType.child
