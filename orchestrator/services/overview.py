@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -131,6 +131,11 @@ def job_line(uow: UnitOfWork, caller: Caller, job_id: UUID) -> JobLine:
 def job_of_submission(uow: UnitOfWork, submission_id: UUID) -> UUID | None:
     """The job that a submission started."""
     return store.job_of_submission(uow.session, submission_id)
+
+
+def schemas(uow: UnitOfWork, names: Collection[str]) -> dict[str, Any]:
+    """The JSON schema that each of these live workers registered for its results."""
+    return worker_store.schemas_of(uow.session, names)
 
 
 def processes(uow: UnitOfWork, settings: Settings) -> Sequence[WorkerProcess]:

@@ -81,6 +81,14 @@ def update_policy(
     return view
 
 
+def switch(uow: UnitOfWork, caller: Caller, reference: str, *, on: bool) -> PolicyView:
+    """Put a worker into the default policy, at its end, or take it out; the last one stays."""
+    policy = store.lock_policy(uow.session)
+    worker = registry.get_worker(uow, reference)
+    others = [str(each.id) for each in _view(uow, policy).workers if each.id != worker.id]
+    return update_policy(uow, caller, workers=[*others, str(worker.id)] if on else others)
+
+
 def listed(options: Sequence[tuple[str, str]], field: str) -> list[dict[str, str]]:
     """Options as they are kept; a key that comes twice is :class:`Invalid`."""
     if len({key for key, _ in options}) < len(options):

@@ -68,6 +68,13 @@ def live_served(session: Session) -> Sequence[RegisteredWorker]:
     return session.scalars(statement.order_by(RegisteredWorker.short_name)).all()
 
 
+def schemas_of(session: Session, names: Iterable[str]) -> dict[str, Any]:
+    """The schemas of the live workers of these short names, of those that have one."""
+    columns = (RegisteredWorker.short_name, RegisteredWorker.result_schema)
+    rows = session.execute(select(*columns).where(RegisteredWorker.short_name.in_(sorted(names)), _LIVE))
+    return {row.short_name: row.result_schema for row in rows if row.result_schema is not None}
+
+
 def processes_alive(session: Session, since: datetime) -> Sequence[WorkerProcess]:
     """The worker processes heard since then, oldest first."""
     statement = select(WorkerProcess).where(

@@ -98,7 +98,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(size=size, duration=duration, moment=moment, level=level)
+    environment.filters.update(size=size, duration=duration, moment=moment, level=level, visible=visible)
     environment.globals.update(
         ui=PREFIX, between=between, Role=Role, JobState=JobState, JobTaskState=JobTaskState
     )

@@ -33,6 +33,8 @@ class Bar:
     segments: Sequence[Segment]
     #: Where a further attempt began.
     attempts: Sequence[float]
+    #: Every transition, oldest first.
+    events: Sequence[JobTaskEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def draw(
             if state not in FINAL
         ]
         retried = [100 * ((b.at - start) / span) for a, b in pairwise(events) if b.attempt > a.attempt]
-        bars.append(Bar(each, segments, retried))
+        bars.append(Bar(each, segments, retried, events))
     return Timeline(bars, span.total_seconds() * 1000)
 
 

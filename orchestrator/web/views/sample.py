@@ -19,6 +19,7 @@ from orchestrator.services.links import LinkView
 from orchestrator.store.tables import Analysis, Evidence
 from orchestrator.store.unit_of_work import UnitOfWork
 from orchestrator.streams import attachment, file_chunks, scratch_file
+from orchestrator.web.indicators import gather
 from orchestrator.web.outline import Node, outline
 from orchestrator.web.rendering import page
 from orchestrator.web.security import PREFIX, App, VisitorDep
@@ -63,10 +64,13 @@ def show(request: Request, visitor: VisitorDep, app: App, sha256: Sha256) -> Res
         row = samples.readable(uow, caller, sha256)
         found = analyses.list_analyses(uow, caller, sha256, Page(_LATEST, sort=newest))
         linked = links.list_links(uow, caller, sha256, Page(_LINKS)).items
+        latest = _latest(found.items)
+        schemas = overview.schemas(uow, {each.user_agent_name for each in latest})
         context: dict[str, Any] = {
             "each": samples.describe(uow, [row])[0],
-            "analyses": [_shown(uow, caller, each) for each in _latest(found.items)],
-            "older": max(0, found.count - len(_latest(found.items))),
+            "analyses": [_shown(uow, caller, each, schemas.get(each.user_agent_name)) for each in latest],
+            "indicators": gather(latest),
+            "older": max(0, found.count - len(latest)),
             "facts": facts.list_facts(uow, caller, sha256, [], Page(_FACTS, sort=(SortKey("key"),))),
             "submissions": submissions.list_submissions(uow, caller, sha256, _SUBMISSIONS, 0),
             "jobs": overview.jobs_of_sample(uow, caller, sha256, _JOBS),
@@ -84,11 +88,11 @@ def _latest(found: Sequence[analyses.Shown]) -> list[Analysis]:
     return sorted(newest.values(), key=lambda row: (-row.score, row.user_agent_name))
 
 
-def _shown(uow: UnitOfWork, caller: Caller, row: Analysis) -> Shown:
+def _shown(uow: UnitOfWork, caller: Caller, row: Analysis, schema: Any) -> Shown:
     files: Sequence[Evidence] = ()
     if row.has_evidence:
         files = evidence.list_evidence(uow, caller, Place(row.sample_sha256, row.id), Page(50)).items
-    return Shown(row, outline(row.result), files)
+    return Shown(row, outline(row.result, schema), files)
 
 
 def _tree(

@@ -14,6 +14,9 @@ from orchestrator.domain.vocabulary import Role
 from orchestrator.web.app import routes
 from tests.integration.api import Api
 
+HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
+ESCAPED = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"
+
 
 class Visit:
     """One visitor's cookies, and the token of its forms."""
@@ -64,3 +67,34 @@ class Visit:
 def static_folder() -> Path:
     """Where scripts, styles and pictures lie."""
     return Path(routes.__code__.co_filename).with_name("static")
+
+
+def submit(visit, content=b"a sample of some bytes", **fields):
+    answer = visit.upload(content, **fields)
+    assert answer.status_code == 201, answer.text
+    data = answer.json()
+    return data["sha256"], data["url"].removeprefix("/ui")
+
+
+def finish(visit, job_path, result, score=80, **fields):
+    """Do the worker's part, as an external analyzer does."""
+    api = visit.api
+    job_id = job_path.rpartition("/")[2]
+    job = api.get(f"/job/{job_id}").json()["data"]
+    body = {
+        "analysisResult": result,
+        "analysisScore": score,
+        "customer": "default",
+        "tlp": "amber",
+        "userAgent": {"name": "looker", "version": "1.0"},
+        **fields,
+    }
+    made = api.post(f"/sample/{job['analysedSample']['id']}/analysis", body)
+    assert made.status_code == 200, made.text
+    (task,) = api.get(f"/job/{job_id}/tasks").json()["data"]
+    done = api.put(
+        f"/job/{job_id}/task/{task['id']}",
+        {"state": "success", "message": HOSTILE, "analyses": [made.json()["data"]["analysisID"]]},
+    )
+    assert done.status_code == 200, done.text
+    return made.json()["data"]["analysisID"]

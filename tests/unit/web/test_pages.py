@@ -11,46 +11,12 @@ from orchestrator.domain.clock import now
 from orchestrator.domain.vocabulary import JobTaskState, Role
 from orchestrator.services import executing
 from orchestrator.store.tables import Analysis, WorkerProcess
-from tests.unit.web.browsing import Visit
-
-HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
-ESCAPED = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"
-
-
-def _submit(visit, content=b"a sample of some bytes", **fields):
-    answer = visit.upload(content, **fields)
-    assert answer.status_code == 201, answer.text
-    data = answer.json()
-    return data["sha256"], data["url"].removeprefix("/ui")
-
-
-def _finish(visit, job_path, result, score=80, **fields):
-    """Do the worker's part, as an external analyzer does."""
-    api = visit.api
-    job_id = job_path.rpartition("/")[2]
-    job = api.get(f"/job/{job_id}").json()["data"]
-    body = {
-        "analysisResult": result,
-        "analysisScore": score,
-        "customer": "default",
-        "tlp": "amber",
-        "userAgent": {"name": "looker", "version": "1.0"},
-        **fields,
-    }
-    made = api.post(f"/sample/{job['analysedSample']['id']}/analysis", body)
-    assert made.status_code == 200, made.text
-    (task,) = api.get(f"/job/{job_id}/tasks").json()["data"]
-    done = api.put(
-        f"/job/{job_id}/task/{task['id']}",
-        {"state": "success", "message": HOSTILE, "analyses": [made.json()["data"]["analysisID"]]},
-    )
-    assert done.status_code == 200, done.text
-    return made.json()["data"]["analysisID"]
+from tests.unit.web.browsing import ESCAPED, HOSTILE, Visit, finish, submit
 
 
 def test_a_file_becomes_a_job(visit):
     """With the file's name, TLP and metadata; one message goes out per worker."""
-    sha256, job = _submit(visit, name="in voice.pdf", tlp="green", meta='{"source": "mail"}')
+    sha256, job = submit(visit, name="in voice.pdf", tlp="green", meta='{"source": "mail"}')
     page = visit.get(job).text
     assert "in voice.pdf" in page
     assert "looker" in page
@@ -62,7 +28,7 @@ def test_a_file_becomes_a_job(visit):
 
 def test_chosen_workers_replace_the_policys(visit):
     """None of those that exist: no job task."""
-    _, job = _submit(visit, worker="nobody")
+    _, job = submit(visit, worker="nobody")
     assert "No worker looks at this sample" in visit.get(job).text
 
 
@@ -94,7 +60,7 @@ def test_an_upload_over_the_limit_is_cut_off(visit):
 
 def test_a_viewer_uploads_nothing(house):
     """And starts no job."""
-    sha256, job = _submit(Visit(house))
+    sha256, job = submit(Visit(house))
     visit = Visit(house, Role.viewer)
     assert visit.upload(b"abc").status_code == 403
     for path in (f"{job}/cancel", f"{job}/again", f"/sample/{sha256}/again"):
@@ -104,7 +70,7 @@ def test_a_viewer_uploads_nothing(house):
 
 def test_a_known_file_is_recognised_before_it_is_sent(house, visit):
     """By those who may see it alone."""
-    sha256, _ = _submit(visit)
+    sha256, _ = submit(visit)
     assert "Known already" in visit.get(f"/known/{sha256}").text
     assert visit.get(f"/known/{'0' * 64}").text == ""
     assert visit.get("/known/x").text == ""
@@ -115,7 +81,7 @@ def test_a_known_file_is_recognised_before_it_is_sent(house, visit):
 
 def test_another_customers_objects_are_not_shown(house, visit):
     """Neither the job nor the sample, nor in any list."""
-    sha256, job = _submit(visit, name="secret.doc")
+    sha256, job = submit(visit, name="secret.doc")
     stranger = Visit(house, None)
     stranger.sign_in(house.key(Role.user, "other"))
     assert stranger.get(job).status_code == 403
@@ -130,7 +96,7 @@ def test_another_customers_objects_are_not_shown(house, visit):
 
 def test_cancel_calls_the_job_off(visit):
     """Once; then there is nothing left to cancel."""
-    _, job = _submit(visit)
+    _, job = submit(visit)
     assert visit.act(f"{job}/cancel").headers["location"] == f"/ui{job}"
     assert "cancelled" in visit.get(job).text
     assert visit.act(f"{job}/cancel").status_code == 409
@@ -138,7 +104,7 @@ def test_cancel_calls_the_job_off(visit):
 
 def test_run_again_leads_to_a_new_job(visit):
     """From the job and from the sample."""
-    sha256, job = _submit(visit)
+    sha256, job = submit(visit)
     for path in (f"{job}/again", f"/sample/{sha256}/again"):
         location = visit.act(path).headers["location"]
         assert location.startswith("/ui/job/")
@@ -148,8 +114,8 @@ def test_run_again_leads_to_a_new_job(visit):
 
 def test_the_stream_of_a_closed_job_tells_all_and_ends(visit):
     """Each part of the page once, then the word to stop asking."""
-    _, job = _submit(visit, name=HOSTILE)
-    _finish(visit, job, {})
+    _, job = submit(visit, name=HOSTILE)
+    finish(visit, job, {})
     stream = visit.get(f"{job}/events")
     assert stream.headers["content-type"].startswith("text/event-stream")
     names = [line.removeprefix("event: ") for line in stream.text.splitlines() if line.startswith("event: ")]
@@ -159,9 +125,9 @@ def test_the_stream_of_a_closed_job_tells_all_and_ends(visit):
 
 def test_hostile_text_stays_text_on_every_page(visit):
     """File name, metadata, result, tags, detections and messages."""
-    sha256, job = _submit(visit, name=HOSTILE, mime=HOSTILE, meta=json.dumps({HOSTILE: HOSTILE}))
+    sha256, job = submit(visit, name=HOSTILE, mime=HOSTILE, meta=json.dumps({HOSTILE: HOSTILE}))
     result = {HOSTILE: HOSTILE, "rows": [{"a": HOSTILE}, {"a": HOSTILE}], "list": [HOSTILE]}
-    analysis = _finish(visit, job, result)
+    analysis = finish(visit, job, result)
     with visit.api.begin() as uow:
         row = uow.session.get_one(Analysis, UUID(analysis))
         row.detections = [{"name": HOSTILE, "assessment": "malicious"}]
@@ -188,8 +154,8 @@ def test_hostile_text_stays_text_on_every_page(visit):
 def test_a_samples_page_tells_what_was_found(visit):
     """Verdict with each share, result, raw JSON and downloads."""
     content = b"a sample of some bytes"
-    sha256, job = _submit(visit, content)
-    analysis = _finish(visit, job, {"sections": [{"name": ".text", "size": 3}, {"name": ".data", "size": 4}]})
+    sha256, job = submit(visit, content)
+    analysis = finish(visit, job, {"sections": [{"name": ".text", "size": 3}, {"name": ".data", "size": 4}]})
     page = visit.get(f"/sample/{sha256}").text
     assert "malicious" in page
     assert "100 %" in page
@@ -202,7 +168,7 @@ def test_a_samples_page_tells_what_was_found(visit):
 def test_downloads_are_saved_and_never_shown(visit):
     """As they are, or in an encrypted archive."""
     content = b"<html><script>alert(1)</script>"
-    sha256, _ = _submit(visit, content)
+    sha256, _ = submit(visit, content)
     raw = visit.get(f"/sample/{sha256}/raw")
     assert raw.content == content
     archive = visit.get(f"/sample/{sha256}/infected")
@@ -216,8 +182,8 @@ def test_downloads_are_saved_and_never_shown(visit):
 
 def test_evidence_is_saved_whatever_it_says_it_is(visit):
     """A page among the evidence does not run as one of ours."""
-    sha256, job = _submit(visit)
-    analysis = _finish(visit, job, {})
+    sha256, job = submit(visit)
+    analysis = finish(visit, job, {})
     place = f"/sample/{sha256}/analysis/{analysis}/evidence"
     made = visit.api.call(
         "POST", f"{place}/page.html", content=b"<script>", headers={"Content-Type": "text/html"}
@@ -233,8 +199,8 @@ def test_evidence_is_saved_whatever_it_says_it_is(visit):
 @pytest.mark.parametrize("kind", ["sha256", "name", "word"])
 def test_search_finds_by_hash_name_and_word(visit, kind):
     """And nothing where nothing matches."""
-    sha256, _ = _submit(visit, name="quarterly-report.xls", meta='{"campaign": "butterfly"}')
-    _submit(visit, b"another one", name="other.txt")
+    sha256, _ = submit(visit, name="quarterly-report.xls", meta='{"campaign": "butterfly"}')
+    submit(visit, b"another one", name="other.txt")
     words = {"sha256": sha256.upper(), "name": "quarterly-report.xls", "word": "butterfly"}
     html = visit.get("/search", params={"q": words[kind]}).text
     assert sha256[:24] in html
@@ -244,8 +210,8 @@ def test_search_finds_by_hash_name_and_word(visit, kind):
 
 def test_searches_filter_by_verdict_and_time(visit):
     """The filters stand in the address."""
-    sha256, job = _submit(visit)
-    _finish(visit, job, {}, score=90)
+    sha256, job = submit(visit)
+    finish(visit, job, {}, score=90)
     assert sha256[:24] in visit.get("/search?verdict=malicious&since=1h&tlp=amber").text
     assert sha256[:24] not in visit.get("/search?verdict=low").text
     assert sha256[:24] not in visit.get("/search?tlp=green").text
@@ -256,7 +222,7 @@ def test_jobs_are_listed_by_state_and_page(visit, monkeypatch):
     """The newest first; the next page begins where this one ends."""
     monkeypatch.setattr("orchestrator.web.views.dashboard._PAGE", 2)
     for index in range(3):
-        _submit(visit, b"sample %d" % index, name=f"file-{index}.bin")
+        submit(visit, b"sample %d" % index, name=f"file-{index}.bin")
     first = visit.get("/jobs?state=enqueued").text
     assert "file-2.bin" in first
     assert "file-0.bin" not in first
@@ -268,7 +234,7 @@ def test_jobs_are_listed_by_state_and_page(visit, monkeypatch):
 
 def test_the_workers_page_says_who_is_alive_and_what_waits(house, visit):
     """And, to administrators alone, what was set aside."""
-    _submit(visit)
+    submit(visit)
     with house.begin() as uow:
         at = now()
         uow.session.add(
@@ -295,7 +261,7 @@ def test_the_workers_page_says_who_is_alive_and_what_waits(house, visit):
 
 def test_failures_show_with_their_messages(visit):
     """On the workers' page, and on the job's."""
-    _, job = _submit(visit)
+    _, job = submit(visit)
     job_id = UUID(job.rpartition("/")[2])
     (task,) = visit.api.get(f"/job/{job_id}/tasks").json()["data"]
     answer = visit.api.put(
