@@ -13,10 +13,11 @@ memory, CPU and wall-clock time. A third party's package adds its own through th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -250,13 +251,12 @@ def may_use_network(worker: AnalysisWorker, options: Mapping[str, str]) -> bool:
     return worker.network and bool({worker.name, "*"} & allowed)
 
 
-def installed() -> dict[str, AnalysisWorker]:
-    """Every worker that an installed package offers and that imports here, by name.
+def installed(names: Collection[str] | None = None) -> dict[str, AnalysisWorker]:
+    """The workers that installed packages offer and that import here, by name; others are not imported.
 
-    A worker whose libraries are not installed (an extra that nobody asked for) is left out;
-    :func:`uninstallable` says why.
+    One whose libraries are not installed (an extra) is left out; :func:`uninstallable` says why.
     """
-    return dict(_load()[0])
+    return {name: each for name, each in sorted(_load(names)[0].items()) if names is None or name in names}
 
 
 def uninstallable() -> dict[str, str]:
@@ -267,26 +267,36 @@ def uninstallable() -> dict[str, str]:
 def find(name: str) -> AnalysisWorker:
     """The worker of this name; :class:`UnknownWorker` where none is installed."""
     try:
-        return installed()[name]
+        return installed([name])[name]
     except KeyError:
         reason = uninstallable().get(name, "no installed package offers it")
         raise UnknownWorker(f"worker {name!r} is not available: {reason}") from None
 
 
-_loaded: tuple[dict[str, AnalysisWorker], dict[str, str]] | None = None
+_workers: dict[str, AnalysisWorker] = {}
+_problems: dict[str, str] = {}
+#: entry points that were not loaded yet, by name; None: not yet looked for
+_offers: dict[str, EntryPoint] | None = None
+_loading = threading.Lock()
 
 
-def _load() -> tuple[dict[str, AnalysisWorker], dict[str, str]]:
-    global _loaded  # noqa: PLW0603 - entry points cannot change within a process
-    if _loaded is None:
-        workers: dict[str, AnalysisWorker] = {}
-        problems: dict[str, str] = {}
-        for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
-            try:
-                worker = point.load()
-            except Exception as error:  # noqa: BLE001 - a third party's import may raise anything
-                problems[point.name] = f"{type(error).__name__}: {error}"
-                continue
-            workers[worker.name] = worker
-        _loaded = workers, problems
-    return _loaded
+def _load(names: Collection[str] | None = None) -> tuple[dict[str, AnalysisWorker], dict[str, str]]:
+    global _offers  # noqa: PLW0603 - entry points cannot change within a process
+    with _loading:
+        if _offers is None:
+            _offers = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+        if names is not None:
+            _load_some(_offers, _offers.keys() & names)
+        # a package may call its entry point otherwise than its worker
+        if names is None or not _workers.keys() >= set(names):
+            _load_some(_offers, _offers.keys())
+    return _workers, _problems
+
+
+def _load_some(offers: dict[str, EntryPoint], names: Iterable[str]) -> None:
+    for name in sorted(names):
+        try:
+            worker = offers.pop(name).load()
+            _workers[worker.name] = worker
+        except Exception as error:  # noqa: BLE001 - a third party's import may raise anything
+            _problems[name] = f"{type(error).__name__}: {error}"

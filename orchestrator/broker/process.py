@@ -29,7 +29,7 @@ def run_worker(
 
     ``analyse`` replaces the sandboxed run: benchmarks measure the recorder without it.
     """
-    offered = installed()
+    offered = installed(workers)
     names = sorted(offered) if workers is None else list(workers)
     for name in names:
         if name not in offered:

@@ -112,6 +112,5 @@ def _asked_for(names: Iterable[str] | None) -> set[str]:
     """What the installed workers of these names (None: all) ask to read."""
     if names is not None and all(":" in name for name in names):
         return set()
-    offered = installed()
-    wanted = offered.keys() if names is None else offered.keys() & set(names)
-    return {path for name in wanted for path in offered[name].readable}
+    offered = installed(None if names is None else set(names))
+    return {path for worker in offered.values() for path in worker.readable}
