@@ -45,18 +45,25 @@ class Settings(BaseSettings):
     broker_url: str = ""
     #: ``file://…`` or ``s3://bucket/prefix``; empty: a folder in the data folder.
     blob_url: str = ""
-    #: S3 endpoint and credentials, where the blobs are there.
+    #: The S3 endpoint, where the blobs are there; empty: Amazon's own of the region.
     s3_endpoint: str = ""
+    #: The region that the bucket is in.
     s3_region: str = "us-east-1"
+    #: The S3 credentials: the key's id …
     s3_access_key: str = ""
+    #: … and its secret.
     s3_secret_key: SecretStr = SecretStr("")
 
+    #: The address that the API listens on.
     host: str = "127.0.0.1"
+    #: Its port; 0 picks a free one.
     port: int = Field(8585, ge=0, le=65535)
 
-    #: The largest sample, and the largest JSON body or evidence name accepted.
+    #: The largest sample accepted.
     max_sample_size: int = Field(512 * MEBIBYTE, ge=1)
+    #: The largest evidence accepted.
     max_evidence_size: int = Field(128 * MEBIBYTE, ge=1)
+    #: The largest JSON body accepted.
     max_json_size: int = Field(16 * MEBIBYTE, ge=1024)
     #: A request's body may pause for this long, and takes no longer than this and a second per KiB.
     body_timeout: float = Field(30.0, gt=0)
@@ -64,20 +71,24 @@ class Settings(BaseSettings):
     key_failures_per_minute: int = Field(200, ge=0)
     #: Samples below this many bytes get no challenge (422).
     challenge_threshold: int = Field(1024, ge=1)
+    #: For how long a challenge can be answered.
     challenge_lifetime: int = Field(HOUR, ge=1)
     #: A submission like one within this many seconds is answered 220 and not stored; 0: never.
     similar_submission_window: int = Field(0, ge=0)
 
     #: A job, and with it its job tasks, times out after this long.
     job_deadline: int = Field(HOUR, ge=1)
-    #: A finished job's queue limit: this many open job tasks refuse new submissions with 503; 0: none.
+    #: The queue limit: this many open job tasks refuse new submissions with 503; 0: none.
     max_open_job_tasks: int = Field(0, ge=0)
     #: A job task is tried this often when its worker is lost or says "temporary".
     max_attempts: int = Field(3, ge=1, le=100)
+    #: How long the second attempt waits; each further one twice as long.
     retry_backoff: float = Field(5.0, ge=0)
     #: A worker process is lost when it has not been heard for this long.
     worker_lease: float = Field(15.0, ge=1)
+    #: How often a worker process is heard.
     heartbeat_interval: float = Field(2.0, gt=0)
+    #: How often the sweep runs.
     sweep_interval: float = Field(2.0, gt=0)
     #: What a crash left unpublished for this long, the sweep publishes.
     publish_grace: float = Field(3.0, ge=0)
@@ -88,11 +99,13 @@ class Settings(BaseSettings):
     worker_processes: int = Field(2, ge=1, le=256)
     #: Below this level of isolation no worker runs: bwrap, namespaces, landlock or rlimits.
     sandbox_minimum: Literal["bwrap", "namespaces", "landlock", "rlimits"] = "rlimits"
-    #: Folders of the operator's own on the worker's host: YARA rules, ClamAV signatures.
+    #: A folder of YARA rules of the operator's own, on the worker's host.
     yara_rules_dir: str = ""
+    #: A folder of ClamAV signatures of the operator's own, on the worker's host.
     clamav_signatures: str = ""
-    #: Extracted children become samples and jobs down to this depth, and up to this many per root.
+    #: Extracted children become samples and jobs down to this depth …
     max_child_depth: int = Field(3, ge=0)
+    #: … and up to this many per root.
     max_children: int = Field(100, ge=0)
 
     #: Update with no analysis on ``success`` is refused where true.
@@ -105,7 +118,9 @@ class Settings(BaseSettings):
     #: ``/metrics`` of the API, which asks for no key: keep it within the operator's own network.
     metrics_enabled: bool = True
 
+    #: The least important log lines that are written.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: Log lines for people, or one JSON object each.
     log_format: Literal["console", "json"] = "console"
 
     @field_validator("database_url")
