@@ -12,7 +12,7 @@ from uuid import UUID
 from orchestrator.broker.harvest import harvest
 from orchestrator.domain.clock import now
 from orchestrator.domain.lifecycle import Actor
-from orchestrator.domain.transition import NewAnalysis, Transition
+from orchestrator.domain.transition import LONGEST_BACKOFF, NewAnalysis, Transition
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.errors import NotFound, Unavailable
 from orchestrator.sandbox import Ending, Outcome, Sandbox, SandboxUnavailable
@@ -20,9 +20,6 @@ from orchestrator.services.executing import Assignment
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs
 from orchestrator.worker import AnalysisWorker, Findings, Sample, UnknownWorker, find, may_use_network
-
-#: No retry waits longer than this, in seconds.
-LONGEST_BACKOFF = 300.0
 
 #: Gives the transition that ends the job task; None where it was called off.
 Analyse = Callable[[Assignment], Transition | None]

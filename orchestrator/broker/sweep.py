@@ -25,7 +25,7 @@ class Sweeper:
         self._settings = settings
         self._begin = begin
         self._publisher = Publisher(settings, begin)
-        self._watch = Watch(settings.worker_lease)
+        self._watch = Watch(settings.worker_lease, settings.job_deadline)
         self._depths = Depths(settings)
 
     def run(self, closing: threading.Event) -> None:

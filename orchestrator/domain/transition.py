@@ -11,6 +11,9 @@ from uuid import UUID
 from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.vocabulary import JobTaskState, LinkType, StatusOverride
 
+#: No retry waits longer than this, in seconds.
+LONGEST_BACKOFF = 300.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvidence:

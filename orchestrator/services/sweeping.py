@@ -31,6 +31,8 @@ LIMIT = 1000
 _YOUNG = timedelta(seconds=30)
 #: An empty queue proves messages lost that were sent this long ago.
 _DELIVERY = timedelta(seconds=5)
+#: A wall clock that is ahead of the monotonic one by more than this has stepped.
+_STEP = timedelta(seconds=10)
 #: Rows of worker processes that ended, and challenges that ran out, are kept this long.
 _KEEP = timedelta(days=1)
 
@@ -61,11 +63,28 @@ class Watch:
     """What a sweep remembers from one round to the next.
 
     A process counts as lost once its heartbeat has not moved for a lease by the sweep's own monotonic clock:
-    no step of a wall clock can make it so.
+    no step of a wall clock can make it so. Nor does one make a deadline pass: after a step ahead deadlines
+    are judged by the clock as it was for ``settling`` seconds, in which what was made before it gets done.
     """
 
     lease: float
+    settling: float = 0.0
     _moved: dict[UUID, tuple[datetime, float]] = field(default_factory=dict)
+
+    _told: tuple[datetime, float] | None = None
+    _stepped: float | None = None
+
+    def present(self) -> datetime:
+        """The moment by which deadlines are judged."""
+        at, ticks = now(), time.monotonic()
+        if self._told is not None:
+            expected = self._told[0] + timedelta(seconds=ticks - self._told[1])
+            if at > expected + _STEP:
+                self._stepped = ticks if self._stepped is None else self._stepped
+                if ticks - self._stepped < self.settling:
+                    return expected
+        self._told, self._stepped = (at, ticks), None
+        return at
 
     def lost(self, processes: Sequence[WorkerProcess]) -> set[UUID]:
         """Those of the processes that do not live any more."""
@@ -100,7 +119,7 @@ def sweep_once(
     lost = watch.lost(processes) if watch else _out_of_lease(processes, settings)
     live = [each for each in processes if each.id not in lost]
     _recover(begin, dispatch, settings, lost, report)
-    _time_out(begin, dispatch, report)
+    _time_out(begin, dispatch, watch.present() if watch else now(), report)
     _close(begin, dispatch, report)
     served = {name for process in live for name in process.workers}
     _tell_unserved(begin, served, report)
@@ -161,14 +180,15 @@ def _after_loss(stray: Stray, settings: Settings) -> Transition:
         by="sweep",
         cause="lost",
         host=stray.host,
+        worker_version=stray.worker_version,
     )
 
 
-def _time_out(begin: Begin, dispatch: Dispatch, report: SweepReport) -> None:
+def _time_out(begin: Begin, dispatch: Dispatch, due: datetime, report: SweepReport) -> None:
     at = now()
     while True:
         with begin() as uow:
-            strays = store.overdue(uow.session, at, LIMIT)
+            strays = store.overdue(uow.session, due, LIMIT)
             recorded = record(uow, [_after_deadline(each, at) for each in strays])
             uow.commit()
         dispatch(recorded.messages)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, u
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.messages import JobTaskMessage
+from orchestrator.domain.transition import LONGEST_BACKOFF
 from orchestrator.domain.vocabulary import JobState, JobTaskState, StatusOverride
 from orchestrator.store.recording import JobRow
 from orchestrator.store.tables import (
@@ -24,8 +25,10 @@ from orchestrator.store.tables import (
     WorkerProcess,
 )
 
-#: A row due later than this was made under a clock that has stepped back since.
-_FARTHEST = timedelta(hours=1)
+#: What is due later than any backoff ends, or was sent later than now, was written under a clock that has
+#: stepped back since; hosts' clocks differ by less.
+_FARTHEST = timedelta(seconds=LONGEST_BACKOFF + 60)
+_SKEW = timedelta(minutes=1)
 
 #: A verdict's score from which on a sample counts as malicious, as in the workers' own scale.
 MALICIOUS = 70
@@ -45,6 +48,7 @@ class Stray:
     state: JobTaskState
     host: str | None = None
     pid: int | None = None
+    worker_version: str | None = None
 
 
 def _messages(session: Session, condition: ColumnElement[bool], limit: int) -> list[JobTaskMessage]:
@@ -69,9 +73,7 @@ def unpublished(session: Session, at: datetime, grace: timedelta, limit: int) ->
 
 def unanswered(session: Session, before: datetime, at: datetime, limit: int) -> list[JobTaskMessage]:
     """Job tasks that still wait although their message was sent long ago, or in a future that is no more."""
-    return _messages(
-        session, or_(JobTask.published_at <= before, JobTask.published_at > at + _FARTHEST), limit
-    )
+    return _messages(session, or_(JobTask.published_at <= before, JobTask.published_at > at + _SKEW), limit)
 
 
 def waiting(session: Session, worker: str, before: datetime, limit: int) -> list[JobTaskMessage]:
@@ -87,12 +89,23 @@ def processes(session: Session) -> list[WorkerProcess]:
 def executing_of(session: Session, process_ids: Collection[UUID], limit: int) -> list[Stray]:
     """What these worker processes have left executing."""
     statement = (
-        select(JobTask.id, JobTask.attempt, JobTask.state, WorkerProcess.host, WorkerProcess.pid)
+        select(
+            JobTask.id,
+            JobTask.attempt,
+            JobTask.state,
+            WorkerProcess.host,
+            WorkerProcess.pid,
+            JobTask.worker,
+            WorkerProcess.workers,
+        )
         .join(WorkerProcess, WorkerProcess.id == JobTask.process_id)
         .where(_EXECUTING, JobTask.process_id.in_(list(process_ids)))
         .limit(limit)
     )
-    return [Stray(*row) for row in session.connection().execute(statement)]
+    return [
+        Stray(*row, versions.get(worker))
+        for *row, worker, versions in session.connection().execute(statement)
+    ]
 
 
 def remove_processes(session: Session, process_ids: Collection[UUID]) -> None:

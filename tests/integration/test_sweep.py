@@ -17,7 +17,7 @@ from orchestrator.domain.ids import new_id
 from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.messages import JobTaskMessage
 from orchestrator.domain.vocabulary import JobState, JobTaskState, StatusOverride, Tlp
-from orchestrator.services import access
+from orchestrator.services import access, sweeping
 from orchestrator.services.sweeping import SweepReport, Watch, sweep_once
 from orchestrator.store.tables import Challenge, JobTask, SampleRow, Submission, Verdict, WorkerProcess
 from tests.integration.ledger import SHA, Ledger
@@ -83,7 +83,7 @@ def test_a_clock_that_stepped_back(ledger: Ledger, column: str) -> None:
     """A moment that lies far ahead was written under another clock: it holds nothing up."""
     ledger.process("yara")
     _, (task,) = ledger.job("yara", published=column == "published_at")
-    change(ledger, task, **{column: now() + 24 * HOUR})
+    change(ledger, task, **{column: now() + 10 * MINUTE})
     sweep(ledger)
     assert [each.id for each in ledger.sent] == [task]
 
@@ -127,6 +127,8 @@ def test_a_lost_worker(ledger: Ledger) -> None:
     assert row.message == "its worker process host:4711 was lost in attempt 1"
     event = ledger.history(lost)[-1]
     assert (event.actor, event.cause, event.host) == (Actor.lost, "lost", "host")
+    assert event.worker_version is not None
+    assert event.ran_ms is not None
     assert ledger.job_task(kept).state is JobTaskState.executing
     assert ledger.get_job(job_id).state is JobState.executing
 
@@ -180,6 +182,30 @@ def test_a_watch_follows_heartbeats() -> None:
     assert watch.lost([row]) == {row.id}
     row.seen_at = row.seen_at + timedelta(seconds=1)
     assert watch.lost([row]) == set()
+
+
+def test_a_clock_that_stepped_ahead(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live work is not late because a clock was set; what passes its deadline by any clock still is."""
+    watch = Watch(lease=60, settling=3600)
+    _, (live,) = ledger.job("a")
+    sweep(ledger, watch=watch)
+    monkeypatch.setattr(sweeping, "now", lambda: now() + 2 * HOUR)
+    _, (late,) = ledger.job("b", deadline=-timedelta(seconds=1))
+    assert sweep(ledger, watch=watch).timed_out == 1
+    assert ledger.job_task(live).state is JobTaskState.enqueued
+    assert ledger.job_task(late).state is JobTaskState.timeout
+
+
+def test_a_stepped_clock_is_believed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once whatever was made before the step has had its time; one that goes back is believed at once."""
+    watch = Watch(lease=60, settling=0.05)
+    watch.present()
+    monkeypatch.setattr(sweeping, "now", lambda: now() + HOUR)
+    assert watch.present() < now() + MINUTE
+    threading.Event().wait(0.1)
+    assert watch.present() > now() + 50 * MINUTE
+    monkeypatch.setattr(sweeping, "now", lambda: now() - HOUR)
+    assert watch.present() < now() - 50 * MINUTE
 
 
 @pytest.mark.parametrize("begun", [True, False])
