@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 SOURCES := orchestrator workers tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format types imports check bench bench-quick chaos corpus test-corpus lock clean
+.PHONY: help install install-dev demo test lint format types imports check bench bench-quick bench-growth chaos corpus test-corpus lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -46,13 +46,14 @@ imports: install-dev ## who may import whom
 
 check: lint types imports ## everything but the tests
 
-bench: install-dev ## what recording and the sandbox cost, as ratios taken in one run
-	$(BIN)/python -m benchmarks.recording
-	$(BIN)/python benchmarks/sandbox_cost.py
+bench: install-dev ## every benchmark, written to docs/benchmarks; NAMES='recording reading' takes some
+	$(BIN)/python -m benchmarks $(NAMES) --write
 
-bench-quick: install-dev ## the same, fewer rounds
-	$(BIN)/python -m benchmarks.recording --broker redis --tasks 4000 --rounds 1
-	$(BIN)/python benchmarks/sandbox_cost.py --runs 50
+bench-quick: install-dev ## the same, one small round each, nothing written
+	$(BIN)/python -m benchmarks $(NAMES) --quick
+
+bench-growth: install-dev ## with ten million job tasks (30 GB of disk, an hour), and memory over ten minutes
+	$(BIN)/python -m benchmarks growth-full soak --write
 
 chaos: install-dev ## fault injection, the long version
 	$(PYTEST) tests/chaos --chaos long -s -n 0 --timeout 0 $(ARGS)

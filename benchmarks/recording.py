@@ -1,326 +1,217 @@
 """Recorded no-op job tasks per second against bare Celery no-op tasks: same broker, options, processes.
 
-Rounds of both kinds take turns, so that whatever else the machine does meets both. Every message is published
-before the worker processes, imported and waiting, are let go. The clock runs from the first message that any
-process begins to the last one that is done: for a recorded one, after the commit that holds its outcome.
+    python -m benchmarks.recording [--broker rabbitmq redis valkey] [--quick] [--write]
 
-    python -m benchmarks.recording --broker rabbitmq --database postgresql
+Rounds take turns, so that whatever else the machine does meets all of them. Every message is published
+before the worker processes, imported and waiting, are let go. A bare round is timed from the first run to
+the last; a recorded one from the first claim to the commit that leaves no job task open, which is looked
+for every 20 ms.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from celery import Celery
-from kombu import Exchange, Queue
-from sqlalchemy import func, insert, select
+from benchmarks.kit import stamps
+from benchmarks.kit.figures import Spread, progress, ratios, take_turns
+from benchmarks.kit.planting import Store, check, plant, publish
+from benchmarks.kit.plots import Bar, bars
+from benchmarks.kit.processes import Workers
+from benchmarks.kit.report import Report, Table
+from benchmarks.kit.servers import Place, PostgresServer, place
+from benchmarks.serve import publish_bare
 
-from orchestrator.broker.app import broker_url, transport_options
-from orchestrator.broker.process import run_worker
-from orchestrator.broker.publishing import Publication
-from orchestrator.broker.recorder import Recorder
-from orchestrator.broker.wire import is_amqp
-from orchestrator.domain.clock import now
-from orchestrator.domain.ids import new_id
-from orchestrator.domain.lifecycle import Actor
-from orchestrator.domain.messages import JobTaskMessage
-from orchestrator.domain.transition import Transition
-from orchestrator.domain.vocabulary import JobState, JobTaskState
-from orchestrator.services import access
-from orchestrator.services.executing import Assignment
-from orchestrator.settings import Settings
-from orchestrator.store import migrations
-from orchestrator.store.engine import make_engine
-from orchestrator.store.tables import Job, JobTask, JobTaskEvent, SampleRow
-from orchestrator.store.unit_of_work import UnitOfWork
-from tests.integration.api import TestDatabase
-from tests.integration.backends import broker, eventually
-
-WORKER = "hashes"
-JOB_SIZE = 8
-BARE_QUEUE = "bare"
-_PUBLISH_AT_A_TIME = 1000
+BROKERS = ("rabbitmq", "redis", "valkey")
+KINDS = ("bare", "recorded", "sandboxed")
 
 
-class Tally:
-    """How much a worker process has done, and when; told to the parent through a file."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One drain: tasks per second, and CPU seconds per 1,000 tasks."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.first = 0.0
-        self.last = 0.0
-        self.done = 0
-
-    def begin(self) -> None:
-        if not self.first:
-            self.first = time.monotonic()
-
-    def add(self, count: int) -> None:
-        self.done += count
-        self.last = time.monotonic()
-
-    def tell(self) -> None:
-        while True:
-            time.sleep(0.1)
-            draft = self._path.with_suffix(".new")
-            draft.write_text(json.dumps([self.first, self.last, self.done]))
-            draft.replace(self._path)
+    rate: float
+    workers: float
+    database: float
 
 
-def serve(kind: str, folder: Path, name: str, settings: Settings) -> None:
-    """Be a worker process: get ready, wait for the go, work until killed."""
-    tally = Tally(folder / f"{name}.json")
-    threading.Thread(target=tally.tell, daemon=True).start()
-    (folder / f"{name}.ready").touch()
-    while not (folder / "go").exists():
-        time.sleep(0.002)
-    (serve_bare if kind == "bare" else serve_recorded)(tally, settings)
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much to do."""
+
+    tasks: int = 20_000
+    sandboxed: int = 1_500
+    rounds: int = 3
+    processes: int = 2
 
 
-def bare_app(settings: Settings) -> Celery:
-    """Celery with Assay's transport and late acknowledgements, and nothing that records."""
-    amqp = is_amqp(settings.broker)
-    arguments = {"x-queue-type": "quorum"} if amqp else None
-    app = Celery("bare", broker=broker_url(settings))
-    app.conf.update(
-        broker_transport_options=transport_options(settings),
-        task_queues=[Queue(BARE_QUEUE, Exchange(""), routing_key=BARE_QUEUE, queue_arguments=arguments)],
-        task_default_queue=BARE_QUEUE,
-        task_acks_late=True,
-        task_ignore_result=True,
-        accept_content=["json"],
-        worker_prefetch_multiplier=64,
-        worker_redirect_stdouts=False,
-        broker_connection_retry_on_startup=True,
-    )
-    return app
+QUICK = Extent(tasks=4_000, sandboxed=300, rounds=1)
 
 
-def serve_bare(tally: Tally, settings: Settings) -> None:
-    app = bare_app(settings)
-
-    @app.task(name="noop")
-    def noop(worker: str, attempt: int) -> None:  # noqa: ARG001 - as many arguments as the other
-        tally.begin()
-        tally.add(1)
-
-    app.Worker(
-        pool="solo",
-        loglevel="WARNING",
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-        quiet=True,
-        hostname=f"bare-{os.getpid()}@%h",
-    ).start()
-
-
-def serve_recorded(tally: Tally, settings: Settings) -> None:
-    release = Recorder._release  # noqa: SLF001 - where a commit is known to be done
-
-    def counted(self: Recorder, outcomes: list[Transition]) -> None:
-        release(self, outcomes)
-        tally.add(len(outcomes))
-
-    Recorder._release = counted  # type: ignore[method-assign,assignment]  # noqa: SLF001
-
-    def noop(assignment: Assignment) -> Transition:
-        tally.begin()
-        return Transition(
-            job_task_id=assignment.job_task_id,
-            target=JobTaskState.success,
-            actor=Actor.recorder,
-            at=now(),
-            attempt=assignment.attempt,
+def drain(kind: str, where: Place, count: int, processes: int) -> Round:
+    """Let worker processes work off what was published."""
+    with Workers(kind, where.settings, processes) as workers, Store(where.settings) as store:
+        used = where.database_cpu()
+        workers.go()
+        if kind == "bare":
+            workers.until(lambda: stamps.count(workers.stamps) >= count)
+            began, *_, ended = sorted(stamps.moments(workers.stamps))
+        else:
+            ended = workers.until(lambda: not store.open_left())
+            began = store.first_start() - (time.time() - time.monotonic())
+        thousands = count / 1000
+        return Round(
+            count / (ended - began),
+            workers.cpu_seconds() / thousands,
+            (where.database_cpu() - used) / thousands,
         )
 
-    run_worker(settings, [WORKER], analyse=noop)
+
+def measure(kind: str, broker: str, postgres: PostgresServer | None, extent: Extent) -> Round:
+    """One round on a broker and in a store of its own."""
+    count = extent.sandboxed if kind == "sandboxed" else extent.tasks
+    with place(broker, postgres) as where:
+        if kind == "bare":
+            publish_bare(where.settings, count)
+            return drain(kind, where, count, extent.processes)
+        with Store(where.settings) as store:
+            publish(where.settings, plant(store, count))
+            found = drain(kind, where, count, extent.processes)
+            check(store, count)
+        return found
 
 
-def plant(settings: Settings, count: int) -> list[JobTaskMessage]:
-    """Enqueue job tasks, in jobs of eight, over one sample."""
-    engine = make_engine(settings.database)
-    migrations.upgrade(engine)
-    begin = partial(UnitOfWork, engine)
-    at = now()
-    with begin() as uow:
-        customer_id = access.service_user(uow).customer_id
-        connection = uow.session.connection()
-        sha256 = new_id().hex * 2
-        hashes = {"sha512": "0" * 128, "sha1": "0" * 40, "md5": "0" * 32}
-        uow.session.add(SampleRow(sha256=sha256, **hashes, size=1, created_at=at))
-        uow.flush()
-        jobs = [
-            {
-                "id": new_id(),
-                "customer_id": customer_id,
-                "sample_sha256": sha256,
-                "state": JobState.enqueued,
-                "judged": False,
-                "enqueued_at": at,
-                "deadline_at": at + timedelta(hours=1),
-            }
-            for _ in range(-(-count // JOB_SIZE))
-        ]
-        connection.execute(insert(Job.__table__), jobs)
-        rows = [
-            {
-                "id": new_id(),
-                "job_id": jobs[number // JOB_SIZE]["id"],
-                "worker": WORKER if number % JOB_SIZE == 0 else f"{WORKER}-{number % JOB_SIZE}",
-                "state": JobTaskState.enqueued,
-                "celery": True,
-                "enqueued_at": at,
-                "due_at": at,
-                "published_at": at,
-                "deadline_at": at + timedelta(hours=1),
-            }
-            for number in range(count)
-        ]
-        connection.execute(insert(JobTask.__table__), rows)
-        uow.commit()
-    engine.dispose()
-    return [JobTaskMessage(row["id"], WORKER) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A broker and a database."""
+
+    broker: str
+    database: str
+
+    def __str__(self) -> str:
+        return f"{self.broker}, {self.database}"
 
 
-def check(settings: Settings, count: int) -> None:
-    """Every job task succeeded, with exactly one history row for its start and one for its end."""
-    engine = make_engine(settings.database)
-    with UnitOfWork(engine, write=False) as uow:
-        states = dict(uow.session.execute(select(JobTask.state, func.count()).group_by(JobTask.state)).all())
-        targets = dict(
-            uow.session.execute(select(JobTaskEvent.target, func.count()).group_by(JobTaskEvent.target)).all()
+def compare(setting: Setting, extent: Extent) -> dict[str, list[Round]]:
+    """Interleaved rounds of all kinds."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(PostgresServer()) if setting.database == "postgresql" else None
+        cases: dict[str, Callable[[], Round]] = {
+            kind: partial(measure, kind, setting.broker, postgres, extent) for kind in KINDS
+        }
+        return take_turns(
+            cases,
+            extent.rounds,
+            lambda kind, found: progress(
+                f"{setting} {kind}: {found.rate:,.0f}/s, {found.workers:.2f} s/1000"
+            ),
         )
-        closed = uow.session.scalar(select(func.count()).where(Job.state == JobState.done))
-    engine.dispose()
-    assert states == {JobTaskState.success: count}, states
-    assert targets == {JobTaskState.executing: count, JobTaskState.success: count}, targets
-    assert closed == -(-count // JOB_SIZE), closed
 
 
-def publish_bare(settings: Settings, count: int) -> None:
-    app = bare_app(settings)
-    with app.producer_or_acquire() as producer, producer.batch():
-        for _ in range(count):
-            app.send_task("noop", (WORKER, 1), producer=producer)
+def _rates(rounds: Sequence[Round]) -> list[float]:
+    return [each.rate for each in rounds]
 
 
-def publish_recorded(settings: Settings, count: int) -> None:
-    messages = plant(settings, count)
-    publication = Publication(settings)
-    for start in range(0, count, _PUBLISH_AT_A_TIME):
-        publication.publish(messages[start : start + _PUBLISH_AT_A_TIME])
-    publication.close()
-
-
-def measure(kind: str, settings: Settings, count: int, processes: int) -> float:
-    """One round; tasks per second."""
-    (publish_bare if kind == "bare" else publish_recorded)(settings, count)
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")},
-        "ASSAY_DATA_DIR": str(settings.folder),
-        "ASSAY_DATABASE_URL": settings.database_url,
-        "ASSAY_BROKER_URL": settings.broker_url,
-        "ASSAY_LOG_LEVEL": "warning",
-    }
-    names = [f"{kind}-{number}" for number in range(processes)]
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.recording", "--serve", kind]
-    running = [subprocess.Popen([*command, str(folder), name], env=env) for name in names]
-    try:
-        eventually(lambda: all((folder / f"{name}.ready").exists() for name in names))
-        (folder / "go").touch()
-
-        def finished() -> list[Any]:
-            tallies = [json.loads(path.read_text()) for path in folder.glob("*.json")]
-            return tallies if sum(done for _, _, done in tallies) >= count else []
-
-        tallies = eventually(finished, patience=600)
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(30)
-        shutil.rmtree(folder)
-    if kind == "recorded":
-        check(settings, count)
-    began = min(first for first, _, _ in tallies if first)
-    return count / (max(last for _, last, _ in tallies) - began)
-
-
-@contextmanager
-def place(kind: str, database: str) -> Iterator[Settings]:
-    """A broker and a store of a round's own."""
-
-    def missing(service: str) -> None:
-        raise SystemExit(f"{service} is not running")
-
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    with broker(kind, missing) as url:
-        own = TestDatabase() if database == "postgresql" else None
-        try:
-            yield Settings(data_dir=folder, database_url=own.url if own else "", broker_url=url)
-        finally:
-            if own:
-                own.drop()
-            shutil.rmtree(folder)
-
-
-def spread(values: list[float]) -> str:
-    """Median and range."""
-    return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
-
-
-def compare(kind: str, database: str, count: int, rounds: int, processes: int) -> str:
-    """A row of the table: bare, recorded, and the ratio, each a median over interleaved rounds."""
-    rates: dict[str, list[float]] = {"bare": [], "recorded": []}
-    for _ in range(rounds):
-        for each, found in rates.items():
-            with place(kind, database) as settings:
-                found.append(measure(each, settings, count, processes))
-                print(f"  {kind} {database} {each}: {found[-1]:,.0f}/s", file=sys.stderr)
-    ratios = [recorded / bare for bare, recorded in zip(rates["bare"], rates["recorded"], strict=True)]
-    ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    return f"| {kind} | {database} | {spread(rates['bare'])} | {spread(rates['recorded'])} | {ratio} |"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--broker", nargs="*", default=["rabbitmq", "redis", "valkey"])
-    parser.add_argument("--database", nargs="*", default=["postgresql"])
-    parser.add_argument("--tasks", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--serve", nargs=3, metavar=("KIND", "FOLDER", "NAME"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.serve:
-        kind, folder, name = given.serve
-        serve(kind, Path(folder), name, Settings())
-        return
-    rows = [
-        compare(kind, database, given.tasks, given.rounds, given.processes)
-        for kind in given.broker
-        for database in given.database
+def rate_row(setting: Setting, found: dict[str, list[Round]]) -> list[str]:
+    ratio = ratios(_rates(found["recorded"]), _rates(found["bare"]))
+    cpu = ratios([each.workers for each in found["bare"]], [each.workers for each in found["recorded"]])
+    return [
+        setting.broker,
+        setting.database,
+        Spread.of(_rates(found["bare"])).text(),
+        Spread.of(_rates(found["recorded"])).text(),
+        ratio.text(2),
+        cpu.text(2),
+        Spread.of(_rates(found["sandboxed"])).text(),
     ]
-    print(f"{given.tasks:,} no-op tasks, {given.processes} processes, {given.rounds} interleaved rounds\n")
-    print("| broker | database | bare Celery, tasks/s | recorded, job tasks/s | recorded / bare |")
-    print("|---|---|---|---|---|")
-    print("\n".join(rows))
+
+
+def cpu_row(setting: Setting, found: dict[str, list[Round]]) -> list[str]:
+    workers = [Spread.of(each.workers for each in found[kind]).text(2) for kind in KINDS]
+    database = [Spread.of(each.database for each in found[kind]).text(2) for kind in KINDS[1:]]
+    return [
+        setting.broker,
+        setting.database,
+        *workers,
+        *(database if setting.database == "postgresql" else ["none", "none"]),
+    ]
+
+
+TEXT = """
+Job tasks that do nothing, recorded by Assay, against Celery tasks that do nothing and that nobody records:
+the same broker, transport options, late acknowledgements, and number of processes (`solo` for bare Celery,
+the fastest pool that it has). Recorded means: claimed before it begins, its outcome committed before its
+message is acknowledged, its job closed, one history row for its start and one for its end; the run checks
+that all of this is so. PostgreSQL syncs every commit. *Sandboxed* is all of a worker process as it is, with
+a child of the warm sandbox for each job task.
+
+On a machine that does other work as well the rates fall together; the ratio of the CPU seconds that the
+worker processes use stays readable.
+"""
+
+
+def report(settings: Sequence[Setting], extent: Extent, command: str) -> Report:
+    """All settings, one after the other."""
+    found = {setting: compare(setting, extent) for setting in settings}
+    rates = Table(
+        (
+            "broker",
+            "database",
+            "bare Celery, tasks/s",
+            "recorded, job tasks/s",
+            "recorded / bare",
+            "the same by the workers' CPU",
+            "sandboxed, job tasks/s",
+        ),
+        [rate_row(setting, rounds) for setting, rounds in found.items()],
+    )
+    cpu = Table(
+        (
+            "broker",
+            "database",
+            "workers: bare",
+            "workers: recorded",
+            "workers: sandboxed",
+            "database: recorded",
+            "database: sandboxed",
+        ),
+        [cpu_row(setting, rounds) for setting, rounds in found.items()],
+        "CPU seconds per 1,000",
+    )
+    drawn = [
+        Bar(f"{setting}: {kind}", Spread.of(_rates(rounds[kind])), kind)
+        for setting, rounds in found.items()
+        for kind in KINDS[:2]
+    ]
+    extents = (
+        f"{extent.tasks:,} tasks ({extent.sandboxed:,} sandboxed), {extent.processes} processes, "
+        f"{extent.rounds} interleaved rounds."
+    )
+    plots = {"rates": bars("No-op tasks per second", "tasks/s", drawn)}
+    return Report("recording", "Recording", command, [rates, cpu], f"{TEXT}\n{extents}", plots)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--broker", nargs="*", default=list(BROKERS), choices=BROKERS)
+    parser.add_argument(
+        "--database", nargs="*", choices=["postgresql", "sqlite"], help="instead of each broker's own"
+    )
+    parser.add_argument("--quick", action="store_true", help="one small round")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--write", action="store_true", help="write the page")
+    given = parser.parse_args(arguments)
+    extent = QUICK if given.quick else Extent(rounds=given.rounds or Extent.rounds)
+    settings = [
+        Setting(broker, database)
+        for broker in given.broker
+        for database in given.database or (["sqlite"] if broker == "valkey" else ["postgresql"])
+    ]
+    report(settings, extent, "python -m benchmarks.recording --write").finish(write=given.write)
 
 
 if __name__ == "__main__":
