@@ -40,6 +40,9 @@ def run_worker(
     app.runtime = Runtime(settings, [offered[name] for name in names])
     if analyse is not None:
         app.runtime.analyse = analyse
+    if app.runtime.workers:
+        # imports take long and nothing was claimed yet: until Celery handles signals, SIGTERM ends us at once
+        app.runtime.sandbox.start()
     worker = app.Worker(
         loglevel=settings.log_level.upper(),
         concurrency=threads,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.domain.messages import JobTaskMessage
 from orchestrator.domain.transition import LONGEST_BACKOFF
-from orchestrator.domain.vocabulary import JobState, JobTaskState, StatusOverride
+from orchestrator.domain.vocabulary import MALICIOUS, JobState, JobTaskState, StatusOverride
 from orchestrator.store.recording import JobRow
 from orchestrator.store.tables import (
     AccessGrant,
@@ -29,9 +29,6 @@ from orchestrator.store.tables import (
 #: stepped back since; hosts' clocks differ by less.
 _FARTHEST = timedelta(seconds=LONGEST_BACKOFF + 60)
 _SKEW = timedelta(minutes=1)
-
-#: A verdict's score from which on a sample counts as malicious, as in the workers' own scale.
-MALICIOUS = 70
 
 _ENQUEUED = JobTask.state == JobTaskState.enqueued
 _EXECUTING = JobTask.state == JobTaskState.executing
@@ -102,9 +99,10 @@ def executing_of(session: Session, process_ids: Collection[UUID], limit: int) ->
         .where(_EXECUTING, JobTask.process_id.in_(list(process_ids)))
         .limit(limit)
     )
+    rows = session.connection().execute(statement).all()
     return [
-        Stray(*row, versions.get(worker))
-        for *row, worker, versions in session.connection().execute(statement)
+        Stray(key, attempt, state, host, pid, versions.get(worker))
+        for key, attempt, state, host, pid, worker, versions in rows
     ]
 
 

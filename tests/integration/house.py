@@ -34,7 +34,7 @@ from tests.integration.backends import dies_with_us, eventually
 BEHAVING = Path(__file__).parent / "behaving"
 WORKERS = ("behave", "steady", "hasty")
 
-_ENTRY_POINTS = "[assay.workers]\n" + "".join(f"{name} = behaving:{name}\n" for name in WORKERS)
+_ENTRY_POINTS = "[assay.workers]\n" + "".join(f"{name} = behaving:{name}\n" for name in (*WORKERS, "dawdler"))
 
 
 class House:
@@ -66,23 +66,38 @@ class House:
 
     def worker(self, workers: Sequence[str] = WORKERS, *, ready: bool = True) -> subprocess.Popen[bytes]:
         """Start a worker process; returns when it takes messages."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
-        for name in type(self.settings).model_fields:
-            value = getattr(self.settings, name)
-            if name in self.settings.model_fields_set:
-                env[f"ASSAY_{name.upper()}"] = str(value)
-        env["PYTHONPATH"] = str(self.behaving)
-        log = self.settings.folder / f"worker-{len(self.logs)}.log"
+        process = self.spawn("worker-process", "--workers", ",".join(workers))
+        if ready:
+            eventually(lambda: self.lives(process.pid) or self._died(process), f"see {self.logs[-1]}")
+        return process
+
+    def spawn(self, *arguments: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+        """Start a process of the service; its messages go to the newest of the logs."""
+        log = self.settings.folder / f"{arguments[0]}-{len(self.logs)}.log"
         self.logs.append(log)
-        command = [sys.executable, "-m", "orchestrator", "worker-process", "--workers", ",".join(workers)]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                dies_with_us(command), env=env, stdout=output, stderr=subprocess.STDOUT
+                dies_with_us([*self.program(), *arguments]),
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=pass_fds,
             )
         self._processes.append(process)
-        if ready:
-            eventually(lambda: self.lives(process.pid) or self._died(process), f"see {log}")
         return process
+
+    def program(self) -> list[str]:
+        """What is run with the arguments of ``assay``."""
+        return [sys.executable, "-m", "orchestrator"]
+
+    def environment(self) -> dict[str, str]:
+        """The settings as processes are told them, and the workers for tests."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
+        for name in self.settings.model_fields_set:
+            env[f"ASSAY_{name.upper()}"] = str(getattr(self.settings, name))
+        env["PYTHONPATH"] = str(self.behaving)
+        return env
 
     def _died(self, process: subprocess.Popen[bytes]) -> bool:
         assert process.poll() is None, self.logs[-1].read_text()
@@ -198,7 +213,8 @@ def _installed_beside(folder: Path) -> Path:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: behaving\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(_ENTRY_POINTS)
-    (site / "behaving.py").write_bytes((BEHAVING / "behaving.py").read_bytes())
+    for module in BEHAVING.glob("*.py"):
+        (site / module.name).write_bytes(module.read_bytes())
     return site
 
 

@@ -18,7 +18,7 @@ from orchestrator.store.tables import SetAside
 from tests.conftest import missing
 from tests.integration.api import TestDatabase
 from tests.integration.backends import OwnServer, broker, eventually, get_binary_path
-from tests.integration.house import House, end
+from tests.integration.house import House, end, tree
 
 PLACES = [("valkey", "sqlite"), ("redis", "postgresql"), ("rabbitmq", "postgresql")]
 
@@ -70,6 +70,19 @@ def test_a_worker_process_is_told_to_end(place: House) -> None:
     place.sweep()
     place.worker(["behave"])
     assert place.until(waiting, JobTaskState.success).attempt == 1
+
+
+def test_told_to_end_while_it_starts(tmp_path: Path) -> None:
+    """A worker process does not finish its imports first."""
+    place = House(tmp_path, "", "memory://")
+    try:
+        process = place.worker(["dawdler"], ready=False)
+        # the sandbox's server is importing
+        eventually(lambda: tree(process.pid), "no sandbox", 240)
+        process.terminate()
+        assert process.wait(60) == -signal.SIGTERM
+    finally:
+        place.close()
 
 
 def test_messages_that_nobody_can_read(place: House) -> None:

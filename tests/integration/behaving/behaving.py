@@ -59,6 +59,12 @@ def steady(sample: Sample) -> Findings:
     return Findings(score=0, result={"bytes": sample.size})
 
 
+@analysis_worker("dawdler", version="1.0", preload=["dawdling"])
+def dawdler(sample: Sample) -> Findings:
+    """Takes long to be imported, in the sandbox alone."""
+    return Findings(score=0)
+
+
 @analysis_worker("hasty", version="1.0", limits=Limits(seconds=1, memory_mb=512))
 def hasty(sample: Sample) -> Findings:
     """Takes longer than it may."""
