@@ -7,28 +7,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from celery import Task, shared_task
-from celery.exceptions import Ignore, InvalidTaskError, Retry
-from celery.worker.request import Request
+from celery import Task, shared_task, signals
+from celery.exceptions import Ignore, Retry
+from celery.worker import state
 
+from orchestrator.broker.request import JobTaskRequest
 from orchestrator.broker.runtime import Runtime
 from orchestrator.broker.wire import ANALYSE, SERVE
 from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
-
-_ARGUMENTS = 2
-
-
-class Ended:
-    """What the Celery task returns or raises with: the transition that the signals hand to the recorder."""
-
-    __slots__ = ("transition",)
-
-    def __init__(self, transition: Transition) -> None:
-        self.transition = transition
-
-    def __repr__(self) -> str:
-        return self.transition.target.value
+from orchestrator.services.executing import Assignment
 
 
 class AnalysisFailed(Exception):
@@ -38,10 +26,6 @@ class AnalysisFailed(Exception):
         super().__init__(transition.message)
         self.transition = transition
 
-    def __reduce__(self) -> tuple[type[AnalysisFailed], tuple[Transition]]:
-        # Celery replaces what it cannot pickle
-        return type(self), (self.transition,)
-
 
 class TryAgain(Retry):
     """The job task goes back to the queue. The sweep sends it when it is due, not Celery."""
@@ -50,49 +34,50 @@ class TryAgain(Retry):
         super().__init__(message=transition.message, when=transition.due_at)
         self.transition = transition
 
-    def __reduce__(self) -> tuple[type[TryAgain], tuple[Transition]]:
-        return type(self), (self.transition,)
-
-
-class JobTaskRequest(Request):
-    """A message for :func:`analyse`: acknowledged only after the commit that holds its outcome."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        try:
-            self.job_task_id = UUID(self.id)
-            worker, attempt = self.args
-        except (TypeError, ValueError, AttributeError) as error:
-            raise InvalidTaskError(f"not a job task: {error}") from error
-        if not isinstance(worker, str) or type(attempt) is not int:
-            raise InvalidTaskError("not a job task: the arguments are a worker's name and an attempt")
-
-    def acknowledge(self) -> None:
-        runtime: Runtime = self.app.runtime
-        runtime.recorder.when_recorded(self.job_task_id, super().acknowledge)
-
 
 @shared_task(
-    name=ANALYSE,
-    bind=True,
-    Request="orchestrator.broker.analyse:JobTaskRequest",
-    throws=(AnalysisFailed,),
-    ignore_result=True,
+    name=ANALYSE, Strategy="orchestrator.broker.request:strategy", acks_late=True, ignore_result=True
 )
-def analyse(self: Task, worker: str, attempt: int) -> Ended:  # noqa: ARG001 - for who reads the message
-    """Run the claimed job task whose id is this Celery task's; how it ended, the signals record."""
-    runtime: Runtime = self.app.runtime
-    assignment = runtime.assigned.pop((UUID(self.request.id), attempt), None)
-    if assignment is None:
-        raise Ignore
-    transition = runtime.analyse(assignment)
-    if transition is None:
-        raise Ignore
+def analyse(worker: str, attempt: int) -> None:
+    """The job task whose id is the Celery task's: claimed first, then passed to :func:`run`, never called."""
+    raise Ignore(f"attempt {attempt} for {worker} was not claimed")
+
+
+def run(request: JobTaskRequest, assignment: Assignment) -> None:
+    """Run a claimed job task; Celery's signals tell how it ended."""
+    celery_task = request.task
+    runtime: Runtime = celery_task.app.runtime
+    about = {"task_id": request.id, "args": [request.worker, request.attempt], "kwargs": {}}
+    state.active_requests.add(request)
+    state.total_count[celery_task.name] += 1
+    signals.task_prerun.send(sender=celery_task, task=celery_task, **about)
+    try:
+        transition = runtime.analyse(assignment)
+    except Exception as error:  # noqa: BLE001 - something of Assay's own broke around the worker
+        transition = None
+        _fail(celery_task, error, about)
+    else:
+        if transition is not None:
+            _tell(request, transition, about)
+    finally:
+        state.active_requests.discard(request)
+    ended = transition.target.value if transition else None
+    signals.task_postrun.send(sender=celery_task, task=celery_task, retval=None, state=ended, **about)
+
+
+def _tell(request: JobTaskRequest, transition: Transition, about: dict[str, Any]) -> None:
     if transition.target is JobTaskState.success:
-        return Ended(transition)
-    if transition.target is JobTaskState.enqueued:
-        raise TryAgain(transition)
-    raise AnalysisFailed(transition)
+        signals.task_success.send(sender=request.task, result=transition)
+    elif transition.target is JobTaskState.enqueued:
+        signals.task_retry.send(sender=request.task, request=request, reason=TryAgain(transition), einfo=None)
+    else:
+        _fail(request.task, AnalysisFailed(transition), about)
+
+
+def _fail(celery_task: Task, error: Exception, about: dict[str, Any]) -> None:
+    signals.task_failure.send(
+        sender=celery_task, exception=error, traceback=error.__traceback__, einfo=None, **about
+    )
 
 
 @shared_task(name=SERVE, bind=True, ignore_result=True)

@@ -8,13 +8,15 @@ out anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 from celery import signals
 from celery.worker import consumer as celery_consumer
 
+from orchestrator.broker.acknowledging import Acknowledgements
+from orchestrator.broker.recorder import Received
 from orchestrator.broker.redis_transport import Channel
 from orchestrator.broker.runtime import Runtime
 from orchestrator.errors import Unavailable
@@ -39,14 +41,30 @@ class Consumer(celery_consumer.Consumer):
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
         handle = super().create_task_handler(*args, **options)
         Channel.set_aside = self._set_aside_raw
+        runtime: Runtime = self.app.runtime
+        amqp = self.connection.transport.driver_type == "amqp"
+        runtime.acknowledgements = Acknowledgements(self.connection_errors, amqp=amqp)
+        runtime.recorder.acknowledge = self._acknowledge
+        delivered = runtime.acknowledgements.delivered
 
         def handle_or_set_aside(message: Any) -> None:
+            delivered(message)
             try:
                 handle(message)
             except Exception as error:  # noqa: BLE001 - whatever a message makes Celery raise
                 self._set_aside(message, f"{type(error).__name__}: {error}")
 
         return handle_or_set_aside
+
+    def _acknowledge(self, requests: Iterable[Received]) -> None:
+        """Have messages acknowledged, soon, by the thread whose connection it is."""
+        acknowledgements = self.app.runtime.acknowledgements
+        acknowledgements.add(request.message for request in requests)
+        self.hub.call_soon(acknowledgements.send)
+
+    def call_soon_ack(self, p: Any, *args: Any, **options: Any) -> Any:
+        """Celery's own acknowledgements too are for the thread whose connection it is."""
+        return self.call_soon(p, *args, **options)
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Follow, from now on, how many messages it makes sense to hold."""
@@ -68,7 +86,7 @@ class Consumer(celery_consumer.Consumer):
             self.task_consumer.qos(prefetch_count=wanted, apply_global=False)
         if wanted < self._held:
             for received in runtime.recorder.surplus(wanted):
-                received.give_back()
+                received.message.reject_log_error(log, self.connection_errors, requeue=True)
         self._held = wanted
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:

@@ -13,15 +13,14 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
-from uuid import UUID
 
 import structlog
 from celery.concurrency.base import BasePool, apply_target
-from celery.worker.state import task_ready
 
-from orchestrator.broker.recorder import Received, Recorder
+from orchestrator.broker import analyse
+from orchestrator.broker.recorder import Recorder
+from orchestrator.broker.request import JobTaskRequest
 from orchestrator.broker.runtime import Runtime
-from orchestrator.broker.wire import ANALYSE
 from orchestrator.services.executing import Assignment
 
 #: How long a warm shutdown waits for the outcomes to be recorded, in seconds.
@@ -33,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class TaskPool(BasePool):
-    """A pool of threads. Job tasks wait in the recorder until they are claimed; the rest runs directly."""
+    """A pool of threads, for job tasks that the recorder has claimed and for what Celery itself hands on."""
 
     body_can_be_buffer = True
     signal_safe = False
@@ -53,7 +52,7 @@ class TaskPool(BasePool):
         return self._runtime.recorder
 
     def on_start(self) -> None:
-        self._runtime.start(threads=self.limit)
+        self._runtime.start(self._begin, threads=self.limit)
         for number in range(self.limit):
             thread = threading.Thread(target=self._run, name=f"pool-{number}", daemon=True)
             thread.start()
@@ -66,6 +65,8 @@ class TaskPool(BasePool):
         for thread in self._threads:
             thread.join()
         self._runtime.close(_LAST_COMMIT)
+        # the event loop, whose thread this is, turns no more
+        self._runtime.acknowledgements.send()
 
     def on_terminate(self) -> None:
         self._recorder.stop_claiming()
@@ -80,41 +81,19 @@ class TaskPool(BasePool):
         accept_callback: Callable[..., Any] | None = None,
         **_: Any,
     ) -> None:
-        def run() -> None:
-            apply_target(target, args, kwargs, callback, accept_callback)
+        self._queue.put(lambda: apply_target(target, args, kwargs, callback, accept_callback))
 
-        name, celery_task_id, request = args[:3]
-        if name != ANALYSE:
-            self._queue.put(run)
-            return
+    def _begin(self, request: JobTaskRequest, assignment: Assignment) -> None:
+        """Have a claimed job task run."""
+        self._queue.put(lambda: self._run_job_task(request, assignment))
 
-        def start(assignment: Assignment) -> None:
-            self._runtime.assigned[assignment.job_task_id, assignment.attempt] = assignment
-            self._queue.put(lambda: self._run_job_task(assignment, run))
-
-        def refuse() -> None:
-            assert callback is not None
-            callback((False, None, 0.0))
-
-        def give_back() -> None:
-            # Celery hands the pool a method of the message's request
-            celery_request = callback.__self__  # type: ignore[union-attr]
-            task_ready(celery_request)
-            celery_request.reject(requeue=True)
-
-        priority = request["delivery_info"].get("priority") or 0
-        worker, attempt = request["args"]
-        self._recorder.receive(
-            Received(UUID(celery_task_id), worker, attempt, -priority, start, refuse, give_back)
-        )
-
-    def _run_job_task(self, assignment: Assignment, run: Work) -> None:
+    def _run_job_task(self, request: JobTaskRequest, assignment: Assignment) -> None:
         begun = time.monotonic()
         try:
-            run()
+            analyse.run(request, assignment)
         finally:
             self._recorder.pace.ran(time.monotonic() - begun)
-            self._recorder.forget(assignment.job_task_id, assignment.attempt)
+            self._recorder.forget(request)
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:

@@ -10,7 +10,8 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -25,6 +26,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.services.executing import Assignment, Process
 from orchestrator.services.outcomes import Committed, commit, unstorable
 from orchestrator.settings import Settings
+from orchestrator.store.recording import JobTaskRow
 from orchestrator.store.unit_of_work import Begin
 
 #: Waits between attempts to reach a database that is away, in seconds: doubling, from … to.
@@ -33,20 +35,20 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Received:
-    """A message that asks for a job task, not yet claimed. Exactly one of the three is called."""
+class Received(Protocol):
+    """A message that asks for a job task."""
 
     job_task_id: UUID
     worker: str
     attempt: int
+    #: more is more urgent
     priority: int
-    #: claimed: run it
-    start: Callable[[Assignment], None]
-    #: somebody else has it, or it is over: only acknowledge it
-    refuse: Callable[[], None]
-    #: other processes have room for it: hand it back to the broker, from the event loop's thread
-    give_back: Callable[[], None]
+    #: kombu's
+    message: Any
+
+
+#: Runs a claimed job task.
+Run = Callable[[Any, Assignment], None]
 
 
 @dataclass(slots=True)
@@ -59,19 +61,24 @@ class Recorder:
     """Takes messages and outcomes from other threads, and commits them in batches in its own."""
 
     def __init__(
-        self, begin: Begin, dispatch: Dispatch, settings: Settings, process: Process, threads: int = 1
+        self, begin: Begin, dispatch: Dispatch, settings: Settings, process: Process, run: Run, threads: int
     ) -> None:
         self._begin = begin
         self._dispatch = dispatch
         self._settings = settings
         self.process = process
+        self._start = run
+        #: acknowledges messages; given by the consumer
+        self.acknowledge: Callable[[Sequence[Received]], None]
         self.pace = Pace(threads)
         self._received: deque[Received] = deque()
         self._outcomes: deque[Transition] = deque()
-        #: job tasks with an outcome that is not committed, and what to do once it is
-        self._held: dict[UUID, list[Callable[[], None]]] = {}
-        #: claimed job tasks, with their attempts, of which no outcome was noted yet
-        self._running: set[tuple[UUID, int]] = set()
+        #: job tasks with an outcome that is not committed, and the messages to acknowledge once it is
+        self._held: dict[UUID, list[Received]] = {}
+        #: claimed job tasks and attempts of which no outcome was noted yet
+        self._running: dict[tuple[UUID, int], Received] = {}
+        #: claimed job tasks as the claim left them; their outcomes need not read them
+        self._known: dict[UUID, JobTaskRow] = {}
         self._oldest = 0.0
         self._changed = threading.Condition()
         self._accepting = True
@@ -90,40 +97,40 @@ class Recorder:
 
     def note(self, transition: Transition) -> None:
         """Take an outcome; its message is acknowledged after the commit that carries it."""
-        if transition.by is None:
-            transition = replace(transition, by=self.process.name, host=self.process.host)
         with self._changed:
             if not self._outcomes:
                 self._oldest = time.monotonic()
             self._outcomes.append(transition)
-            self._held.setdefault(transition.job_task_id, [])
+            held = self._held.setdefault(transition.job_task_id, [])
             if transition.attempt is not None:
-                self._running.discard((transition.job_task_id, transition.attempt))
+                request = self._running.pop((transition.job_task_id, transition.attempt), None)
+                if request is not None:
+                    held.append(request)
             if len(self._outcomes) == 1 or self.pace.hungry(len(self._running)):
                 self._changed.notify_all()
 
-    def forget(self, job_task_id: UUID, attempt: int) -> bool:
-        """A claimed job task ended; whether no outcome of it was noted (it was called off)."""
+    def forget(self, request: Received) -> None:
+        """A claimed job task ended; where no outcome of it was noted (it was called off), that is all."""
         with self._changed:
-            if (job_task_id, attempt) not in self._running:
-                return False
-            self._running.discard((job_task_id, attempt))
+            if self._running.pop((request.job_task_id, request.attempt), None) is None:
+                return
+            self._known.pop(request.job_task_id, None)
             self._changed.notify_all()
-            return True
+        self.when_recorded(request)
 
     def running(self) -> dict[UUID, int]:
         """Claimed job tasks, with their attempts, that have not ended."""
         with self._changed:
-            return dict(self._running)
+            return dict(self._running.keys())
 
-    def when_recorded(self, job_task_id: UUID, then: Callable[[], None]) -> None:
-        """Call ``then`` once no outcome of the job task is waiting for its commit; perhaps at once."""
+    def when_recorded(self, request: Received) -> None:
+        """Acknowledge a message once no outcome of its job task waits for a commit; perhaps at once."""
         with self._changed:
-            held = self._held.get(job_task_id)
+            held = self._held.get(request.job_task_id)
             if held is not None:
-                held.append(then)
+                held.append(request)
                 return
-        then()
+        self.acknowledge([request])
 
     def holding(self) -> dict[str, int]:
         """How many messages of each analysis worker were received and not claimed."""
@@ -211,12 +218,18 @@ class Recorder:
         return [self._received.popleft() for _ in range(min(room, len(self._received)))]
 
     def _commit(self, batch: _Batch) -> None:
-        committed = commit(
-            self._begin, self._settings, batch.outcomes, [self._claim(each) for each in batch.claims]
-        )
+        claims = [self._claim(each) for each in batch.claims]
+        known = self._take_known(batch.outcomes)
+        committed = commit(self._begin, self._settings, self.process, batch.outcomes, claims, known)
+        self._known |= committed.rows
         self._dispatch(committed.messages)
         self._begin_work(batch.claims, committed)
         self._release(batch.outcomes)
+
+    def _take_known(self, outcomes: Sequence[Transition]) -> dict[UUID, JobTaskRow]:
+        """The rows to change; after a commit that failed, they are to be read."""
+        rows = ((each.job_task_id, self._known.pop(each.job_task_id, None)) for each in outcomes)
+        return {key: row for key, row in rows if row is not None}
 
     def _claim(self, message: Received) -> Transition:
         return Transition(
@@ -225,26 +238,28 @@ class Recorder:
             actor=Actor.recorder,
             at=now(),
             attempt=message.attempt,
-            by=self.process.name,
-            host=self.process.host,
             process_id=self.process.id,
         )
 
     def _begin_work(self, claims: Sequence[Received], committed: Committed) -> None:
-        for message in claims:
-            assignment = committed.assignments.pop(message.job_task_id, None)
+        refused = []
+        for request in claims:
+            assignment = committed.assignments.pop(request.job_task_id, None)
             if assignment is None:
-                message.refuse()
+                # somebody else has it, or it is over
+                refused.append(request)
                 continue
             with self._changed:
-                self._running.add((message.job_task_id, message.attempt))
-            message.start(assignment)
+                self._running[request.job_task_id, request.attempt] = request
+            self._start(request, assignment)
+        if refused:
+            self.acknowledge(refused)
 
     def _release(self, outcomes: Sequence[Transition]) -> None:
         with self._changed:
-            waiting = [then for each in outcomes for then in self._held.pop(each.job_task_id, ())]
-        for then in waiting:
-            then()
+            waiting = [each for outcome in outcomes for each in self._held.pop(outcome.job_task_id, ())]
+        if waiting:
+            self.acknowledge(waiting)
 
     def _put_back(self, batch: _Batch) -> None:
         with self._changed:

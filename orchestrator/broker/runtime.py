@@ -12,16 +12,17 @@ from uuid import UUID
 
 import structlog
 
+from orchestrator.broker.acknowledging import Acknowledgements
 from orchestrator.broker.analyst import Analyse, Analyst
 from orchestrator.broker.dispatch import Publisher
 from orchestrator.broker.lease import Lease
-from orchestrator.broker.recorder import Recorder
+from orchestrator.broker.recorder import Recorder, Run
 from orchestrator.domain.ids import new_id
 from orchestrator.errors import Unavailable
 from orchestrator.sandbox import Level, Sandbox
 from orchestrator.services import executing, maintenance
 from orchestrator.services.access import service_user
-from orchestrator.services.executing import Assignment, Process
+from orchestrator.services.executing import Process
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs, open_blobs
 from orchestrator.store.engine import make_engine
@@ -40,16 +41,17 @@ class Runtime:
     def __init__(self, settings: Settings, workers: list[AnalysisWorker]) -> None:
         self.settings = settings
         self.workers = {each.name: each for each in workers}
-        self._engine = make_engine(settings.database)
+        # whatever works here tries again where the database is away
+        self._engine = make_engine(settings.database, ping=False)
         self.blobs: Blobs = open_blobs(settings)
         self.dispatch = Publisher(settings, self.begin)
         self.process = Process(new_id(), platform.node(), os.getpid(), version("assay"))
         readable = settings.worker_options.values()
         self.sandbox = Sandbox(Level(settings.sandbox_minimum), self.workers, readable=readable)
         self.recorder: Recorder
+        #: of the consumer; empty until there is one
+        self.acknowledgements = Acknowledgements((), amqp=False)
         self.lease: Lease
-        #: claimed job tasks on their way to a thread of the pool
-        self.assigned: dict[tuple[UUID, int], Assignment] = {}
         self.analyse: Analyse = Analyst(settings, self.blobs, self.sandbox, self.called_off)
 
     def called_off(self, job_task_id: UUID, attempt: int) -> bool:
@@ -83,14 +85,14 @@ class Runtime:
         """Open a unit of work."""
         return UnitOfWork(self._engine, write=write)
 
-    def start(self, *, threads: int) -> None:
+    def start(self, run: Run, *, threads: int) -> None:
         """Take out the lease, announce the analysis workers, start the threads."""
         with self.begin() as uow:
             service_user(uow)
             executing.announce(uow, list(self.workers.values()))
         with self.begin() as uow:
             executing.start(uow, self.process, self.workers.values())
-        self.recorder = Recorder(self.begin, self.dispatch, self.settings, self.process, threads)
+        self.recorder = Recorder(self.begin, self.dispatch, self.settings, self.process, run, threads)
         self.recorder.start()
         self.lease = Lease(self.begin, self.settings, self.recorder)
         self.lease.start()

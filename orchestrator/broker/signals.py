@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from celery import Task, signals
 
-from orchestrator.broker.analyse import AnalysisFailed, Ended, TryAgain
+from orchestrator.broker.analyse import AnalysisFailed, TryAgain
 from orchestrator.broker.pool import TaskPool
 from orchestrator.broker.runtime import Runtime
 from orchestrator.broker.wire import ANALYSE, worker_of
@@ -36,7 +36,7 @@ def make_runtime(sender: Any, **_: Any) -> None:
         raise SystemExit("leave out -P: Assay's workers need the pool of its own, which never forks")
     app = sender.app
     names = {worker_of(queue) for queue in app.amqp.queues.consume_from}
-    workers = [worker for name, worker in installed().items() if name in names]
+    workers = list(installed([name for name in names if name]).values())
     if getattr(app, "runtime", None) is None:
         app.runtime = Runtime(app.settings, workers)
 
@@ -44,8 +44,8 @@ def make_runtime(sender: Any, **_: Any) -> None:
 @signals.task_success.connect(weak=False)
 def on_success(sender: Task, result: Any, **_: Any) -> None:
     """The worker finished."""
-    if isinstance(result, Ended):
-        _note(sender, result.transition)
+    if isinstance(result, Transition):
+        _note(sender, result)
 
 
 @signals.task_failure.connect(weak=False)
@@ -54,13 +54,6 @@ def on_failure(sender: Task, task_id: str, exception: BaseException, args: Any =
     if isinstance(exception, AnalysisFailed):
         _note(sender, exception.transition)
     elif sender.name == ANALYSE:
-        _note(sender, _failed(task_id, args, exception))
-
-
-@signals.task_internal_error.connect(weak=False)
-def on_internal_error(sender: Task, task_id: str, exception: BaseException, args: Any = (), **_: Any) -> None:
-    """Celery broke outside the body of the Celery task."""
-    if sender.name == ANALYSE:
         _note(sender, _failed(task_id, args, exception))
 
 

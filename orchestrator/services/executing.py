@@ -13,7 +13,8 @@ from orchestrator.domain.ids import new_id
 from orchestrator.errors import NotFound
 from orchestrator.store import executing as store
 from orchestrator.store.executing import Assignment
-from orchestrator.store.tables import RegisteredWorker, SetAside
+from orchestrator.store.recording import JobTaskRow
+from orchestrator.store.tables import JobTask, RegisteredWorker, SetAside
 from orchestrator.store.unit_of_work import UnitOfWork
 from orchestrator.worker import AnalysisWorker
 
@@ -73,9 +74,9 @@ def called_off(uow: UnitOfWork, running: Mapping[UUID, int]) -> set[UUID]:
     return {key for key, attempt in running.items() if executing.get(key) != attempt}
 
 
-def assignments(uow: UnitOfWork, ids: Collection[UUID]) -> dict[UUID, Assignment]:
-    """What claimed job tasks are to work on."""
-    return {each.job_task_id: each for each in store.assignments(uow.session, ids)}
+def assignments(uow: UnitOfWork, job_tasks: Collection[JobTaskRow | JobTask]) -> dict[UUID, Assignment]:
+    """What job tasks are to work on."""
+    return store.assignments(uow.session, job_tasks)
 
 
 def announce(uow: UnitOfWork, workers: Sequence[AnalysisWorker]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -11,9 +11,10 @@ from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.services import executing
 from orchestrator.services.children import plan_children
-from orchestrator.services.executing import Assignment
+from orchestrator.services.executing import Assignment, Process
 from orchestrator.services.recording import record
 from orchestrator.settings import Settings
+from orchestrator.store.recording import ConcurrentChange, JobTaskRow
 from orchestrator.store.unit_of_work import Begin
 
 
@@ -22,20 +23,44 @@ class Committed:
     """What became of it. A claim that is missing from ``assignments`` was refused."""
 
     assignments: dict[UUID, Assignment] = field(default_factory=dict)
+    #: what was claimed, as it is now
+    rows: dict[UUID, JobTaskRow] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
 
 
 def commit(
-    begin: Begin, settings: Settings, outcomes: Sequence[Transition], claims: Sequence[Transition]
+    begin: Begin,
+    settings: Settings,
+    process: Process,
+    outcomes: Sequence[Transition],
+    claims: Sequence[Transition],
+    known: Mapping[UUID, JobTaskRow],
 ) -> Committed:
-    """Record outcomes and claims in one transaction."""
+    """Record outcomes and claims of a worker process in one transaction.
+
+    ``known`` are job tasks as they were when the process claimed them; where others moved one of them since,
+    all are read.
+    """
+    try:
+        return _commit(begin, settings, process, [*outcomes, *claims], known)
+    except ConcurrentChange:
+        return _commit(begin, settings, process, [*outcomes, *claims], {})
+
+
+def _commit(
+    begin: Begin,
+    settings: Settings,
+    process: Process,
+    transitions: Sequence[Transition],
+    known: Mapping[UUID, JobTaskRow],
+) -> Committed:
     with begin() as uow:
-        recorded = record(uow, [*outcomes, *claims])
+        recorded = record(uow, transitions, by=process.name, host=process.host, known=known)
         messages = recorded.messages + plan_children(uow, settings, recorded.children)
-        claimed = {each.job_task_id for each in recorded.applied if each.target is JobTaskState.executing}
-        assignments = executing.assignments(uow, claimed) if claimed else {}
+        claimed = {key: row for key, row in recorded.rows.items() if row.state is JobTaskState.executing}
+        assignments = executing.assignments(uow, claimed.values()) if claimed else {}
         uow.commit()
-    return Committed(assignments, messages)
+    return Committed(assignments, claimed, messages)
 
 
 def unstorable(outcome: Transition, error: Exception) -> Transition:

@@ -6,10 +6,11 @@ its wishes to :func:`record`, many at a time. The state machine (``domain/lifecy
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,8 @@ class Recorded:
     messages: list[Message] = field(default_factory=list)
     #: files that were found inside samples, with the jobs that found them
     children: list[tuple[JobRow, NewChild]] = field(default_factory=list)
+    #: the job tasks as they are now
+    rows: dict[UUID, JobTaskRow] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -48,19 +51,33 @@ class _Batch:
     #: state and attempt of a row before the batch
     before: dict[UUID, tuple[JobTaskState, int]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+    by: str | None = None
+    host: str | None = None
 
 
-def record(uow: UnitOfWork, transitions: Sequence[Transition]) -> Recorded:
+def record(
+    uow: UnitOfWork,
+    transitions: Sequence[Transition],
+    *,
+    by: str | None = None,
+    host: str | None = None,
+    known: Mapping[UUID, JobTaskRow] = MappingProxyType({}),
+) -> Recorded:
     """Apply what the state machine allows, in one batch; the caller commits, then dispatches.
 
     Writes the job tasks, one history row for each applied transition, and what the workers found; starts
     the jobs that begin, closes those whose last job task became final, and has their verdicts drawn.
+    ``by`` and ``host`` are for transitions that do not say who made them. ``known`` are job tasks as the
+    caller left them, which need not be read; the rows are changed here. Where one is no longer so,
+    :class:`~orchestrator.store.recording.ConcurrentChange` tells, and nothing of the batch holds.
     """
     recorded = Recorded()
     if not transitions:
         return recorded
-    ids = {each.job_task_id for each in transitions}
-    batch = _Batch(*store.lock(uow.session, ids))
+    unknown = {each.job_task_id for each in transitions if each.job_task_id not in known}
+    jobs, rows = store.lock(uow.session, unknown, {each.job_id for each in known.values()})
+    rows |= {key: row for key, row in known.items() if row.job_id in jobs}
+    batch = _Batch(jobs, rows, by=by, host=host)
     for transition in transitions:
         row = batch.rows.get(transition.job_task_id)
         if row is None or not _legal(row, transition):
@@ -68,6 +85,7 @@ def record(uow: UnitOfWork, transitions: Sequence[Transition]) -> Recorded:
         else:
             _advance(batch, row, transition)
             recorded.applied.append(transition)
+            recorded.rows[row.id] = row
     if recorded.applied:
         _write(uow, batch, recorded)
     return recorded
@@ -109,7 +127,7 @@ def _advance(batch: _Batch, row: JobTaskRow, transition: Transition) -> None:
     waited, ran = _times(row, transition)
     if transition.target is JobTaskState.enqueued:
         row.attempt += 1
-        row.start_at = row.process_id = row.published_at = None
+        row.start_at = row.process_id = None
         row.due_at = transition.due_at or transition.at
     elif transition.target is JobTaskState.executing:
         row.start_at = row.start_at or transition.at
@@ -128,10 +146,10 @@ def _advance(batch: _Batch, row: JobTaskRow, transition: Transition) -> None:
             "target": transition.target,
             "at": transition.at,
             "actor": transition.actor,
-            "by": transition.by,
+            "by": transition.by or batch.by,
             "cause": transition.cause,
             "message": transition.message,
-            "host": transition.host,
+            "host": transition.host or batch.host,
             "worker_version": transition.worker_version,
             "waited_ms": waited,
             "ran_ms": ran,

@@ -33,6 +33,6 @@ def get_run(uow: UnitOfWork, caller: Caller, job_task_id: UUID) -> RunView:
     versions = [event.worker_version for event in store.history(uow.session, [row.id])]
     return RunView(
         JobTaskView(row, store.analyses_of(uow.session, [row.id])[row.id]),
-        assignments(uow, [row.id])[row.id],
+        assignments(uow, [row])[row.id],
         next((each for each in reversed(versions) if each), None),
     )

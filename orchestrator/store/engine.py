@@ -27,8 +27,11 @@ def _loads_sqlite(value: Any) -> Any:
     return value if isinstance(value, int | float) else orjson.loads(value)
 
 
-def make_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """An engine for ``sqlite:///…`` or ``postgresql+psycopg://…``, with Assay's settings of each."""
+def make_engine(url: str, *, pool_size: int = 10, ping: bool = True) -> Engine:
+    """An engine for ``sqlite:///…`` or ``postgresql+psycopg://…``, with Assay's settings of each.
+
+    Without ``ping``, a connection that broke while it was idle shows at its next use.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database, pool_size)
@@ -37,7 +40,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 5, "application_name": "assay"},

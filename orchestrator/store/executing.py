@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from orchestrator.domain.paging import Found, Page
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.store.paging import paged
-from orchestrator.store.recording import among, is_postgresql
+from orchestrator.store.recording import JobTaskRow, among, is_postgresql
 from orchestrator.store.tables import (
     Job,
     JobTask,
@@ -46,11 +46,9 @@ class Assignment:
     super_type: str
 
 
-_ASSIGNMENTS = (
+_SUBJECTS = (
     select(
-        JobTask.id,
-        JobTask.worker,
-        JobTask.attempt,
+        Job.id,
         SampleRow.sha256,
         SampleRow.size,
         SampleRow.md5,
@@ -61,19 +59,26 @@ _ASSIGNMENTS = (
         SampleClassification.type,
         SampleClassification.super_type,
     )
-    .join(Job, Job.id == JobTask.job_id)
+    .select_from(Job)
     .join(SampleRow, SampleRow.sha256 == Job.sample_sha256)
     .outerjoin(Submission, Submission.id == Job.submission_id)
     .outerjoin(SampleClassification, SampleClassification.id == SampleRow.latest_classification_id)
 )
 
 
-def assignments(session: Session, ids: Collection[UUID]) -> list[Assignment]:
-    """What these job tasks are to work on."""
+def assignments(session: Session, job_tasks: Collection[JobTaskRow | JobTask]) -> dict[UUID, Assignment]:
+    """What these job tasks are to work on; those of a job that is gone are left out."""
     connection = session.connection()
-    statement = _ASSIGNMENTS.where(among(JobTask.id, postgresql=is_postgresql(connection)))
-    rows = connection.execute(statement, {"ids": list(ids)})
-    return [Assignment(*row[:9], *(each or "" for each in row[9:])) for row in rows]
+    statement = _SUBJECTS.where(among(Job.id, postgresql=is_postgresql(connection)))
+    rows = connection.execute(statement, {"ids": list({each.job_id for each in job_tasks})})
+    subjects: dict[UUID, Sequence[Any]] = {
+        row[0]: (*row[1:7], *(each or "" for each in row[7:])) for row in rows
+    }
+    return {
+        each.id: Assignment(each.id, each.worker, each.attempt, *subjects[each.job_id])
+        for each in job_tasks
+        if each.job_id in subjects
+    }
 
 
 def attempts_executing(session: Session, ids: Collection[UUID]) -> dict[UUID, int]:

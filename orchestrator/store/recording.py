@@ -21,12 +21,15 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
+    Executable,
     Select,
     Uuid,
     any_,
     bindparam,
+    case,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -65,14 +68,10 @@ class JobTaskRow:
     id: UUID
     job_id: UUID
     worker: str
-    priority: int
-    celery: bool
-    enqueued_at: datetime
     state: JobTaskState
     message: str | None
     attempt: int
     due_at: datetime
-    published_at: datetime | None
     start_at: datetime | None
     end_at: datetime | None
     process_id: UUID | None
@@ -83,8 +82,9 @@ Changed = tuple[JobTaskRow, JobTaskState, int]
 
 _JOB_FIELDS = tuple(JobRow.__slots__)
 _TASK_FIELDS = tuple(JobTaskRow.__slots__)
-_CHANGING = ("state", "message", "attempt", "due_at", "published_at", "start_at", "end_at", "process_id")
+_CHANGING = ("state", "message", "attempt", "due_at", "start_at", "end_at", "process_id")
 
+_NEXT = bindparam("state", type_=_TASK.c.state.type)
 _CHANGE = (
     update(_TASK)
     .where(
@@ -92,7 +92,11 @@ _CHANGE = (
         _TASK.c.state == bindparam("state_was"),
         _TASK.c.attempt == bindparam("attempt_was"),
     )
-    .values({name: bindparam(name) for name in _CHANGING})
+    .values(
+        {name: bindparam(name) for name in _CHANGING}
+        # the next attempt's message is yet to be sent
+        | {"published_at": case({JobTaskState.enqueued: null()}, value=_NEXT, else_=_TASK.c.published_at)}
+    )
 )
 _START_JOB = (
     update(_JOB)
@@ -115,7 +119,7 @@ _CLOSE_JOB = (
 
 
 class ConcurrentChange(RuntimeError):
-    """A job task changed although its job was locked: somebody wrote past the recorder."""
+    """A job task is not as the caller knew it: somebody else moved it meanwhile. Nothing was committed."""
 
 
 def is_postgresql(connection: Connection) -> bool:
@@ -132,15 +136,21 @@ def among(column: Any, *, postgresql: bool) -> ColumnElement[bool]:
 
 
 @cache
-def _lock(*, postgresql: bool) -> Select[Any]:
-    columns = [_TASK.c[name] for name in _TASK_FIELDS] + [_JOB.c[name] for name in _JOB_FIELDS]
-    return (
-        select(*columns)
-        .join_from(_TASK, _JOB, _JOB.c.id == _TASK.c.job_id)
-        .where(among(_TASK.c.id, postgresql=postgresql))
-        .order_by(_JOB.c.id, _TASK.c.id)
-        .with_for_update(key_share=True)
-    )
+def _lock_jobs(*, postgresql: bool) -> Executable:
+    columns = [_JOB.c[name] for name in _JOB_FIELDS]
+    if postgresql:
+        return recording_postgresql.lock_jobs(columns)
+    theirs = select(_TASK.c.job_id).where(among(_TASK.c.id, postgresql=False))
+    known = _JOB.c.id.in_(bindparam("job_ids", expanding=True))
+    return select(*columns).where(or_(_JOB.c.id.in_(theirs), known))
+
+
+@cache
+def _job_tasks(*, postgresql: bool) -> Executable:
+    columns = [_TASK.c[name] for name in _TASK_FIELDS]
+    if postgresql:
+        return recording_postgresql.job_tasks(columns)
+    return select(*columns).where(among(_TASK.c.id, postgresql=False))
 
 
 @cache
@@ -154,21 +164,23 @@ def _remaining(*, postgresql: bool) -> Select[Any]:
 
 
 def lock(
-    session: Session, job_task_ids: Collection[UUID]
+    session: Session, job_task_ids: Collection[UUID], job_ids: Collection[UUID] = ()
 ) -> tuple[dict[UUID, JobRow], dict[UUID, JobTaskRow]]:
-    """Lock the jobs of these job tasks until the transaction ends; return both as they are then.
+    """Lock the jobs of these job tasks, and these jobs, until the transaction ends.
 
-    Job tasks that do not exist are left out.
+    Returns the jobs and the job tasks as they are then; what does not exist is left out.
     """
     connection = session.connection()
-    statement = _lock(postgresql=is_postgresql(connection))
-    jobs: dict[UUID, JobRow] = {}
+    postgresql = is_postgresql(connection)
+    as_parameter = recording_postgresql.array if postgresql else list
+    ids = as_parameter(job_task_ids)
+    both = {"ids": ids, "job_ids": as_parameter(job_ids)}
+    jobs = {row[0]: JobRow(*row) for row in connection.execute(_lock_jobs(postgresql=postgresql), both)}
     job_tasks: dict[UUID, JobTaskRow] = {}
-    width = len(_TASK_FIELDS)
-    for row in connection.execute(statement, {"ids": list(job_task_ids)}):
-        job_tasks[row[0]] = JobTaskRow(*row[:width])
-        if row[1] not in jobs:
-            jobs[row[1]] = JobRow(*row[width:])
+    if job_task_ids:
+        # whoever holds the jobs' locks alone may change them
+        for row in connection.execute(_job_tasks(postgresql=postgresql), {"ids": ids}):
+            job_tasks[row[0]] = JobTaskRow(*row)
     return jobs, job_tasks
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Column, Connection, TextualSelect, text
 
 from orchestrator.domain.vocabulary import JobState
 from orchestrator.store.tables.base import to_millis
@@ -24,7 +24,6 @@ _CHANGES = {
     "message": "text",
     "attempt": "int",
     "due_at": "bigint",
-    "published_at": "bigint",
     "start_at": "bigint",
     "end_at": "bigint",
     "process_id": "uuid",
@@ -41,8 +40,8 @@ _EVENTS = {
     "message": "text",
     "host": "text",
     "worker_version": "text",
-    "waited_ms": "int",
-    "ran_ms": "int",
+    "waited_ms": "bigint",
+    "ran_ms": "bigint",
 }
 _SET = tuple(_CHANGES)[3:]
 
@@ -59,7 +58,9 @@ _WRITE = text(
     f"""
     WITH new ({_names(_CHANGES)}) AS (SELECT * FROM unnest({_arrays(_CHANGES, "c_")})),
     changed AS (
-        UPDATE job_task SET {", ".join(f'"{name}" = new."{name}"' for name in _SET)}
+        UPDATE job_task SET {", ".join(f'"{name}" = new."{name}"' for name in _SET)},
+            -- the next attempt's message is yet to be sent
+            published_at = CASE new.state WHEN 'enqueued' THEN NULL ELSE job_task.published_at END
         FROM new
         WHERE job_task.id = new.id AND job_task.state = new.state_was AND job_task.attempt = new.attempt_was
         RETURNING job_task.id
@@ -70,6 +71,15 @@ _WRITE = text(
     SELECT count(*) FROM changed
     """  # noqa: S608 - made of the names above
 )
+_JOBS = """
+    SELECT {columns} FROM job
+    WHERE id = ANY(ARRAY(
+        SELECT job_id FROM job_task WHERE id = ANY(CAST(:ids AS uuid[]))
+        UNION SELECT unnest(CAST(:job_ids AS uuid[]))
+    ))
+    ORDER BY id FOR NO KEY UPDATE
+"""
+_TASKS = "SELECT {columns} FROM job_task WHERE id = ANY(CAST(:ids AS uuid[]))"
 _START = text(
     "UPDATE job SET state = 'executing', start_at = :at"
     " WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'enqueued'"
@@ -83,6 +93,16 @@ _CLOSE = text(
 )
 
 
+def lock_jobs(columns: Sequence[Column[Any]]) -> TextualSelect:
+    """Jobs of the job tasks ``ids``, and the jobs ``job_ids``, locked in the order of their ids."""
+    return text(_JOBS.format(columns=_names([each.name for each in columns]))).columns(*columns)
+
+
+def job_tasks(columns: Sequence[Column[Any]]) -> TextualSelect:
+    """The job tasks ``ids``."""
+    return text(_TASKS.format(columns=_names([each.name for each in columns]))).columns(*columns)
+
+
 def write(connection: Connection, changed: Sequence[Changed], events: Sequence[Mapping[str, Any]]) -> int:
     """Write changed rows by compare-and-set, and their history; how many rows were as expected."""
     parameters: dict[str, Any] = {
@@ -94,23 +114,27 @@ def write(connection: Connection, changed: Sequence[Changed], events: Sequence[M
         parameters[f"c_{name}"] = [getattr(row, name) for row, _, _ in changed]
     for name in _EVENTS:
         parameters[f"e_{name}"] = [event[name] for event in events]
-    parameters = {name: _array(values) for name, values in parameters.items()}
+    parameters = {name: array(values) for name, values in parameters.items()}
     return int(connection.execute(_WRITE, parameters).scalar_one())
 
 
 def start_jobs(connection: Connection, job_ids: Collection[UUID], at: datetime) -> None:
     """Mark jobs as executing that are still enqueued."""
-    connection.execute(_START, {"ids": list(job_ids), "at": to_millis(at)})
+    connection.execute(_START, {"ids": array(job_ids), "at": to_millis(at)})
 
 
 def close_jobs(connection: Connection, closing: Mapping[UUID, JobState], at: datetime) -> None:
     """Give jobs their last state."""
-    states = [state.value for state in closing.values()]
-    connection.execute(_CLOSE, {"ids": list(closing), "states": states, "at": to_millis(at)})
+    parameters = {"ids": array(closing), "states": array(closing.values()), "at": to_millis(at)}
+    connection.execute(_CLOSE, parameters)
 
 
-def _array(values: Sequence[Any]) -> str:
+def array(values: Collection[Any]) -> str:
     """An array's literal: the driver takes an order of magnitude longer to make one."""
+    first = next(iter(values), None)
+    if not isinstance(first, UUID) and len(set(values)) == 1:
+        # most columns of a batch say one thing
+        return "{" + ",".join([_element(first)] * len(values)) + "}"
     return "{" + ",".join(map(_element, values)) + "}"
 
 
