@@ -2,12 +2,14 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml --all-extras
+# what is heavy and seldom asked for is locked for nobody
+EXTRAS = $(shell sed -n '/^\[project.optional/,/^\[project.scripts/s/^\([a-z]*\) = .*/--extra \1/p' pyproject.toml | grep -Ev ' (capa|floss)$$')
+LOCK = uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml $(EXTRAS)
 PYTEST := $(BIN)/python -m pytest
 SOURCES := orchestrator workers tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format types imports check bench bench-quick bench-growth chaos corpus test-corpus lock clean
+.PHONY: help install install-dev demo test lint format types imports check bench bench-quick bench-growth chaos corpus test-corpus docs screenshots lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -63,6 +65,12 @@ corpus: install-dev ## fetch several hundred real files into .cache/corpus
 
 test-corpus: install-dev ## every worker over the fetched files, and a table
 	$(BIN)/python -m tests.corpus.run
+
+docs: install-dev ## the documentation as a site, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+screenshots: install-dev ## pictures of the real pages, into docs/images
+	$(BIN)/python -m scripts.screenshots
 
 lock: ## resolve the lock files anew (needs uv)
 	$(LOCK) -o requirements.lock
