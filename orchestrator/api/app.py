@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import openapi, problems
 from orchestrator.api.fast_lane import FastLane
+from orchestrator.api.feed import Feed
 from orchestrator.api.measuring import Measuring
 from orchestrator.api.middleware import BodyLimit, TrailingSlash
 from orchestrator.api.routes import ROUTERS, metrics
@@ -45,6 +46,7 @@ def make_app(application: Application) -> FastAPI:
     settings = application.settings
     app.state.application = application
     app.state.keys = Keys(application.begin, Guesses(settings.key_failures_per_minute))
+    app.state.feed = Feed(application.begin)
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)

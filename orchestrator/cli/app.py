@@ -20,6 +20,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "demo"),
     "submit": ("submit", "submit"),
     "job": ("jobs", ""),
+    "events": ("events", "events"),
     "worker": ("workers", ""),
     "key": ("keys", ""),
     "api": ("serve", "api"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -88,6 +89,32 @@ class Client:
                     write(chunk)
         except httpx.HTTPError as error:
             raise _unreachable(self.url, error) from None
+
+    def stream(
+        self, path: str, parameters: Mapping[str, Any], headers: Mapping[str, str], patience: httpx.Timeout
+    ) -> Iterator[dict[str, Any]]:
+        """Server-sent events, until the server ends."""
+        try:
+            with self._http.stream(
+                "GET", path, params=dict(parameters), headers=dict(headers), timeout=patience
+            ) as answer:
+                if answer.status_code >= httpx.codes.BAD_REQUEST:
+                    answer.read()
+                    raise _refusal(answer)
+                yield from decoded(answer.iter_lines())
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from None
+
+
+def decoded(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """The data of server-sent events (WHATWG HTML, section 9.2), each a JSON object."""
+    data: list[str] = []
+    for line in lines:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            yield json.loads("\n".join(data))
+            data.clear()
 
 
 def connect() -> Client:

@@ -80,6 +80,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
+def json_line(value: Any) -> None:
+    """The value as one line of JSON, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
 def line(value: str) -> None:
     """One plain line on standard output, at once."""
     sys.stdout.write(clean(value) + "\n")

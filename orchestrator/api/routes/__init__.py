@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from orchestrator.api.routes import (
     analysis,
     classification,
+    event,
     evidence,
     fact,
     job,
@@ -31,6 +32,7 @@ ROUTERS: list[APIRouter] = [
     worker.router,
     policy.router,
     analysis.router,
+    event.router,
     evidence.router,
     link.router,
     fact.router,
