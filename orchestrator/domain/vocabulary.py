@@ -112,3 +112,8 @@ class SubjectKind(StrEnum):
 
     user = "user"
     group = "group"
+
+
+#: A verdict's score from which on a sample counts as malicious, and as suspicious (the workers' own scale).
+MALICIOUS = 70
+SUSPICIOUS = 30
