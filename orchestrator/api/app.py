@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import openapi, problems
+from orchestrator.api.auditing import Auditing
 from orchestrator.api.fast_lane import FastLane
 from orchestrator.api.feed import Feed
 from orchestrator.api.measuring import Measuring
@@ -16,6 +17,7 @@ from orchestrator.api.middleware import BodyLimit, TrailingSlash
 from orchestrator.api.routes import ROUTERS, metrics
 from orchestrator.api.security import Keys
 from orchestrator.services.application import Application
+from orchestrator.services.audit import AuditTrail
 from orchestrator.services.guesses import Guesses
 from orchestrator.services.metrics import Metrics
 
@@ -34,6 +36,7 @@ def make_app(application: Application) -> FastAPI:
         await application.reads.open()
         yield
         await application.reads.close()
+        await run_in_threadpool(app.state.audit.close)
         await run_in_threadpool(application.close)
 
     app = FastAPI(
@@ -45,12 +48,14 @@ def make_app(application: Application) -> FastAPI:
     )
     settings = application.settings
     app.state.application = application
+    app.state.audit = AuditTrail(application.begin)
     app.state.keys = Keys(application.begin, Guesses(settings.key_failures_per_minute))
     app.state.feed = Feed(application.begin)
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Auditing, trail=app.state.audit)
     app.add_middleware(
         BodyLimit,
         default=settings.max_json_size,

@@ -56,9 +56,9 @@ class SecuredRoute(APIRoute):
             key = key_of(request)
             caller = keys.remembered(key) or await run_in_threadpool(keys.look_up, key, address_of(request))
             assert caller is not None
+            request.state.caller = caller
             if self.role is not None:
                 caller.need(self.role)
-            request.state.caller = caller
             return await handle(request)
 
         return secured

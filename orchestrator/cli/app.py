@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("background", "sweep"),
     "worker-process": ("background", "worker-process"),
     "db": ("database", ""),
+    "audit": ("trail", "audit"),
     "doctor": ("doctor", "doctor"),
 }
 

@@ -10,7 +10,7 @@ from orchestrator.cli import stores
 from orchestrator.cli.output import line, moment, out, print_json, table
 from orchestrator.domain.vocabulary import Role
 from orchestrator.errors import SettingsError
-from orchestrator.services import access
+from orchestrator.services import access, audit
 from orchestrator.store.tables import ApiKey
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys, on the store itself.")
@@ -33,6 +33,7 @@ def create(
     if wanted is None:
         raise SettingsError(f"--role {role}: must be one of {', '.join(each.name for each in Role)}")
     with stores.opened(stores.settings_for(data)) as begin, begin() as uow:
+        audit.note(uow, "key create", name, role=wanted.value, customer=customer)
         line(access.create_key(uow, name, wanted, customer))
 
 
@@ -74,6 +75,7 @@ def revoke(
 ) -> None:
     """Make keys good no more; a running API may take them for two more seconds."""
     with stores.opened(stores.settings_for(data)) as begin, begin() as uow:
+        audit.note(uow, "key revoke", key)
         count = access.revoke_key(uow, key)
     line(f"revoked {count} {'key' if count == 1 else 'keys'}")
 

@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli.failure import Failure, Status
 from orchestrator.domain.vocabulary import Role
 from orchestrator.errors import NotFound, Unavailable
-from orchestrator.services import access
+from orchestrator.services import access, audit
 from orchestrator.settings import Settings, load
 from orchestrator.store import migrations
 from orchestrator.store.engine import make_engine
@@ -68,8 +68,10 @@ def _reachable(settings: Settings, *, migrate: bool = False) -> Iterator[Begin]:
 
 def upgrade(settings: Settings) -> str | None:
     """Bring the store to the newest schema; its revision."""
-    with _reachable(settings, migrate=True):
-        return migrations.head()
+    with _reachable(settings, migrate=True) as begin, begin() as uow:
+        audit.note(uow, "db upgrade", str(migrations.head()))
+        uow.commit()
+    return migrations.head()
 
 
 def prepare(settings: Settings) -> tuple[str | None, str]:
@@ -79,6 +81,7 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
             administrator = access.first_start(uow)
         withdraw_local_keys(begin)
         with begin() as uow:
+            audit.note(uow, "key create", _LOCAL_USER, role=Role.administrator.value)
             return administrator, access.create_key(uow, _LOCAL_USER, Role.administrator)
 
 

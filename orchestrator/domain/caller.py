@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from orchestrator.domain.vocabulary import Role
 from orchestrator.errors import Denied
@@ -21,6 +22,8 @@ class Caller:
     subject_ids: tuple[int, ...] = ()
     #: Whether any grant names them.
     shared_with: bool = False
+    #: The key that was shown; never its text.
+    key_id: UUID | None = None
 
     @property
     def sees_all(self) -> bool:

@@ -53,6 +53,7 @@ def authenticate_digest(uow: UnitOfWork, digest: str) -> Caller:
         role=row.role,
         subject_ids=subjects,
         shared_with=store.any_grant(uow.session, subjects),
+        key_id=row.id,
     )
 
 

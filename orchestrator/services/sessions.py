@@ -17,9 +17,9 @@ from orchestrator.store.unit_of_work import UnitOfWork
 LIFETIME = timedelta(hours=12)
 
 
-def sign_in(uow: UnitOfWork, key: str) -> str:
-    """The text of a new session for a good key; :class:`Unauthenticated` for any other."""
-    access.authenticate(uow, key)
+def sign_in(uow: UnitOfWork, key: str) -> tuple[str, Caller]:
+    """The text of a new session for a good key, and whose it is; :class:`Unauthenticated` for any other."""
+    caller = access.authenticate(uow, key)
     token, at = secrets.token_urlsafe(32), now()
     store.delete_expired(uow.session, at)
     row = WebSession(
@@ -30,7 +30,7 @@ def sign_in(uow: UnitOfWork, key: str) -> str:
     )
     store.add_session(uow.session, row)
     uow.commit()
-    return token
+    return token, caller
 
 
 def caller_of(uow: UnitOfWork, token: str) -> Caller:

@@ -91,7 +91,10 @@ def visitor(request: Request, app: App) -> Visitor:
     """Whoever is signed in; :class:`Unauthenticated` where nobody is."""
     token = request.cookies.get(SESSION_COOKIE, "")
     with app.begin(write=False) as uow:
-        return Visitor(sessions.caller_of(uow, token), csrf_of(token))
+        caller = sessions.caller_of(uow, token)
+    # for the audit log
+    request.state.caller = caller
+    return Visitor(caller, csrf_of(token))
 
 
 VisitorDep = Annotated[Visitor, Depends(visitor)]

@@ -131,4 +131,5 @@ ROUTES: list[Route] = [
     # refused once the role is known: a stream would have no end
     Route("GET", "/event", READ, query="?after=nowhere"),
     Route("POST", "/setaside/{never}/replay", ADMINISTER),
+    Route("GET", "/audit", ADMINISTER),
 ]

@@ -155,3 +155,7 @@ def _check(api: Api) -> None:
     assert "hashes" in [each["shortName"] for each in read("/worker")]
     assert [each["name"] for each in read("/policy/default/rule")] == ["all"]
     assert [each["state"] for each in read(f"/servicetask/{first_store.RUN}")] == ["done"]
+    moved = api.put(
+        f"/job/{first_store.JOB}/task/{first_store.WAITING}", {"state": "executing"}, key=first_store.KEY
+    )
+    assert moved.status_code == 200, moved.text

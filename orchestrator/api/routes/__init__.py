@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from orchestrator.api.routes import (
     analysis,
+    audit,
     classification,
     event,
     evidence,
@@ -42,4 +43,5 @@ ROUTERS: list[APIRouter] = [
     statistics.router,
     servicetask.router,
     setaside.router,
+    audit.router,
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from orchestrator.domain.ids import new_id
@@ -116,8 +116,8 @@ class JobTaskEvent(Base):
     message: Mapped[str | None]
     host: Mapped[str | None]
     worker_version: Mapped[str | None]
-    waited_ms: Mapped[int | None]
-    ran_ms: Mapped[int | None]
+    waited_ms: Mapped[int | None] = mapped_column(BigInteger)
+    ran_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class JobTaskAnalysis(Base):

@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from orchestrator.domain.ids import new_id
-from orchestrator.domain.vocabulary import ServiceTaskState
+from orchestrator.domain.vocabulary import Role, ServiceTaskState
 from orchestrator.store.tables.access import Subject
 from orchestrator.store.tables.base import Base, Counter, Json, values
 
@@ -53,13 +53,22 @@ class ServiceTask(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to which object."""
+    """Who did what to which object, and with what success. Never holds what was sent, nor a key."""
 
     __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_user_at", "user", "at"),)
 
     id: Mapped[int] = mapped_column(Counter, primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
+    #: A user's short name; of whoever runs the service: ``cli:`` and the name on the machine.
     user: Mapped[str]
+    #: The method and the route as the API names it, or the words of a command.
     action: Mapped[str]
+    #: The path that was called, or what the command was about.
     object: Mapped[str]
     detail: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    role: Mapped[Role | None] = mapped_column(values(Role))
+    key_id: Mapped[UUID | None]
+    #: HTTP's; None for a command, which is recorded only where it succeeds.
+    status: Mapped[int | None]
+    request_id: Mapped[str | None] = mapped_column(String(64))

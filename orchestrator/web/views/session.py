@@ -59,7 +59,7 @@ def sign_in(request: Request, app: App, form: FormDep) -> Response:
     try:
         guesses.check(address, key)
         with app.begin() as uow:
-            token = sessions.sign_in(uow, key)
+            token, request.state.caller = sessions.sign_in(uow, key)
     except TooMany as error:
         text = f"Too many wrong keys. Try again in {error.retry_after} seconds."
         answer = _ask(request, target, text, 429)
