@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     yara_rules_dir: str = ""
     #: A folder of ClamAV signatures of the operator's own, on the worker's host.
     clamav_signatures: str = ""
+    #: A folder of capa rules of the operator's own, on the worker's host.
+    capa_rules_dir: str = ""
     #: Extracted children become samples and jobs down to this depth …
     max_child_depth: int = Field(3, ge=0)
     #: … and up to this many per root.
@@ -117,6 +119,16 @@ class Settings(BaseSettings):
 
     #: ``/metrics`` of the API, which asks for no key: keep it within the operator's own network.
     metrics_enabled: bool = True
+
+    #: Days after which the sweep, or `assay db prune`, removes jobs that have ended, with their job tasks
+    #: and history; analyses, verdicts and samples stay. 0: never.
+    keep_jobs_days: int = Field(0, ge=0)
+    #: Days that the history of ended job tasks is kept; timelines are drawn from it. 0: for ever.
+    keep_history_days: int = Field(0, ge=0)
+    #: Days that the audit log is kept; 0: for ever.
+    keep_audit_days: int = Field(0, ge=0)
+    #: Days that service tasks are kept once they have ended; 0: for ever.
+    keep_service_tasks_days: int = Field(0, ge=0)
 
     #: The least important log lines that are written.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -146,7 +158,11 @@ class Settings(BaseSettings):
     @property
     def worker_options(self) -> dict[str, str]:
         """Options that every worker of this host gets, where the policy sets no others: readable paths."""
-        given = {"yara.rules_dir": self.yara_rules_dir, "clamav.signatures": self.clamav_signatures}
+        given = {
+            "yara.rules_dir": self.yara_rules_dir,
+            "clamav.signatures": self.clamav_signatures,
+            "capa.rules_dir": self.capa_rules_dir,
+        }
         return {name: value for name, value in given.items() if value}
 
     @property

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 class Output(NamedTuple):
@@ -24,8 +28,33 @@ def require(tool: str) -> str:
     return path
 
 
-def run(command: list[str], scratch: Path, *, seconds: float, limit: int = 4 << 20) -> Output:
-    """Run to the end; :class:`TimeoutError` where that takes too long."""
+def installed_beside(tool: str) -> tuple[str, str]:
+    """The path of a tool that is a Python package's, and the environment that it lies in.
+
+    Looked for beside this Python first, then in ``/usr/local/bin`` and the system's folders, where it may be
+    a link into an environment of its own. Without it the worker cannot be offered, which an ImportError says.
+    """
+    folders = [str(Path(sys.executable).parent), *_FOLDERS]  # not PATH: the sandbox has none
+    path = shutil.which(tool, path=os.pathsep.join(folders))
+    if path is None:
+        raise ImportError(f"{tool} is not installed")
+    return path, str(Path(path).resolve().parent.parent)
+
+
+def private(folder: Path) -> dict[str, str]:
+    """An environment for Python programs that ask who and where they are: the sandbox's user has no name."""
+    return {"HOME": str(folder), "LOGNAME": "assay", "PATH": os.pathsep.join(_FOLDERS)}
+
+
+def run(
+    command: list[str],
+    scratch: Path,
+    *,
+    seconds: float,
+    limit: int = 4 << 20,
+    environment: dict[str, str] | None = None,
+) -> Output:
+    """Run to the end, in this environment or ours; :class:`TimeoutError` where that takes too long."""
     with tempfile.TemporaryFile(dir=scratch) as output:
         try:
             done = subprocess.run(  # noqa: S603 - no shell, and the sample's path is ours
@@ -34,6 +63,7 @@ def run(command: list[str], scratch: Path, *, seconds: float, limit: int = 4 << 
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 timeout=seconds,
+                env=environment,
                 check=False,
             )
         except subprocess.TimeoutExpired:
