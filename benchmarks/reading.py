@@ -84,8 +84,26 @@ class Bare:
         until(lambda: answers(f"{self.url}{BASE}"), pause=0.2)
         return self
 
+    def cpu_seconds(self) -> float:
+        return self._process.cpu_seconds()
+
     def __exit__(self, *_: object) -> None:
         self._process.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A load, and the CPU seconds of the server's process per 1,000 requests."""
+
+    load: load.Load
+    cpu: float
+
+
+def ask(server: Api | Bare, requests: load.Requests, extent: Extent) -> Answered:
+    """One measurement."""
+    used = server.cpu_seconds()
+    done = load.run(server.url, requests, connections=extent.connections, seconds=extent.seconds)
+    return Answered(done, (server.cpu_seconds() - used) / done.requests * 1000)
 
 
 def fetch(url: str, key: str = "") -> bytes:
@@ -94,7 +112,7 @@ def fetch(url: str, key: str = "") -> bytes:
         return body
 
 
-def compare(extent: Extent) -> dict[tuple[str, str], list[load.Load]]:
+def compare(extent: Extent) -> dict[tuple[str, str], list[Answered]]:
     """Interleaved rounds: what is read, by whom it is answered."""
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer())
@@ -112,20 +130,14 @@ def compare(extent: Extent) -> dict[tuple[str, str], list[load.Load]]:
             assert ours == theirs, f"{kind}: {ours!r} is not {theirs!r}"
         headers = {"Argus-API-Key": key}
         cases = {
-            (kind, server): partial(
-                load.run,
-                url,
-                load.Requests("GET", each, headers=headers),
-                connections=extent.connections,
-                seconds=extent.seconds,
-            )
+            (kind, name): partial(ask, server, load.Requests("GET", each, headers=headers), extent)
             for kind, each in wanted.items()
-            for server, url in (("bare", bare.url), ("Assay", api.url))
+            for name, server in (("bare", bare), ("Assay", api))
         }
         return take_turns(
             cases,
             extent.rounds,
-            lambda case, found: progress(f"{case}: {found.rate:,.0f}/s"),
+            lambda case, found: progress(f"{case}: {found.load.rate:,.0f}/s"),
         )
 
 
@@ -136,18 +148,19 @@ key, no other paths.
 """
 
 
-def rows(found: dict[tuple[str, str], list[load.Load]]) -> list[list[str]]:
+def rows(found: dict[tuple[str, str], list[Answered]]) -> list[list[str]]:
     shown = []
     for kind in dict.fromkeys(kind for kind, _ in found):
         bare, assay = found[kind, "bare"], found[kind, "Assay"]
-        ratio = ratios([each.rate for each in assay], [each.rate for each in bare])
-        cells = [Spread.of(each.rate for each in loads).text() for loads in (bare, assay)]
+        ratio = ratios([each.load.rate for each in assay], [each.load.rate for each in bare])
+        cpu = ratios([each.cpu for each in bare], [each.cpu for each in assay])
+        cells = [Spread.of(each.load.rate for each in loads).text() for loads in (bare, assay)]
         late = [
-            Spread.of(getattr(each, name) for each in loads).text(1)
+            Spread.of(getattr(each.load, name) for each in loads).text(1)
             for name in ("p50", "p99")
             for loads in (bare, assay)
         ]
-        shown.append([kind, *cells, ratio.text(2), *late])
+        shown.append([kind, *cells, ratio.text(2), cpu.text(2), *late])
     return shown
 
 
@@ -161,11 +174,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     extent = quick if given.quick else Extent(rounds=given.rounds or Extent.rounds)
     found = compare(extent)
     columns = (
-        *("read", "bare, requests/s", "Assay, requests/s", "Assay / bare"),
+        *("read", "bare, requests/s", "Assay, requests/s", "Assay / bare", "the same by CPU"),
         *("p50 bare, ms", "p50 Assay, ms", "p99 bare, ms", "p99 Assay, ms"),
     )
     drawn = [
-        Bar(f"{kind}, {server}", Spread.of(each.rate for each in loads), server)
+        Bar(f"{kind}, {server}", Spread.of(each.load.rate for each in loads), server)
         for (kind, server), loads in found.items()
     ]
     extents = (

@@ -89,6 +89,9 @@ class Prober:
 
     def job(self, waits: Waits) -> None:
         """A job of one job task over HTTP: from the request to its start, from its end to the answer."""
+        # the API does not keep a connection open that says nothing for seconds
+        self._connection.close()
+        self._connection.connect()
         sent = time.monotonic()
         path = f"/sampledb/v2/sample/{self._sample}/reanalyse"
         job = self._ask("PUT", path, json.dumps({"workers": [NAMES[0]]}))["id"]
@@ -153,7 +156,7 @@ class Feeder:
 
     def __init__(self, store: Store, rate: float, seconds: float) -> None:
         self._settings, self._rate = store.settings, rate
-        self._messages = plant(store, int(rate * seconds))
+        self._messages = plant(store, int(rate * seconds), swept=False)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.sent = 0
@@ -185,7 +188,7 @@ class Feeder:
 def capacity(store: Store, workers: Workers, count: int) -> float:
     """Job tasks per second that these worker processes drain."""
     before = stamps.count(workers.stamps)
-    publish(store.settings, plant(store, count))
+    publish(store.settings, plant(store, count, swept=False))
     workers.until(lambda: stamps.count(workers.stamps) >= before + count)
     began, *_, ended = sorted(stamps.moments(workers.stamps)[before:])
     workers.until(lambda: not store.open_left())

@@ -137,9 +137,10 @@ def _submission(sha256: str, user: Subject) -> Submission:
     )
 
 
-def plant(store: Store, count: int) -> list[JobTaskMessage]:
+def plant(store: Store, count: int, *, swept: bool = True) -> list[JobTaskMessage]:
     """Enqueue job tasks, in jobs of eight, over one stored sample, as if their messages had been sent.
 
+    Where they are not ``swept``, the sweep leaves them alone although no queue holds their messages yet.
     All of them go to one queue, as the bare tasks that they are compared with.
     """
     sha256 = store.sample(new_id().hex.encode())
@@ -147,7 +148,7 @@ def plant(store: Store, count: int) -> list[JobTaskMessage]:
     with store.begin() as uow:
         customer_id = access.service_user(uow).customer_id
         jobs = [_job(customer_id, sha256, at) for _ in range(-(-count // JOB_SIZE))]
-        rows = [_job_task(jobs[number // JOB_SIZE]["id"], number, at) for number in range(count)]
+        rows = [_job_task(jobs[number // JOB_SIZE]["id"], number, at, swept) for number in range(count)]
         connection = uow.session.connection()
         connection.execute(insert(Job.__table__), jobs)
         connection.execute(insert(JobTask.__table__), rows)
@@ -167,13 +168,13 @@ def _job(customer_id: int, sha256: str, at: Any) -> dict[str, Any]:
     }
 
 
-def _job_task(job_id: UUID, number: int, at: Any) -> dict[str, Any]:
+def _job_task(job_id: UUID, number: int, at: Any, swept: bool) -> dict[str, Any]:
     return {
         "id": new_id(),
         "job_id": job_id,
         "worker": NAMES[number % JOB_SIZE],
         "state": JobTaskState.enqueued,
-        "celery": True,
+        "celery": swept,
         "enqueued_at": at,
         "due_at": at,
         "published_at": at,
