@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from orchestrator.errors import Invalid
-from orchestrator.store.blobs import CHUNK, Spool
+from orchestrator.store.blobs import CHUNK
+from orchestrator.store.spool import Spool
 
 
 async def receive(request: Request, spool: Spool, limit: int) -> None:

@@ -1,18 +1,23 @@
-"""``assay db``: the store's schema."""
+"""``assay db``: the store's schema, and what is kept in it."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli import stores
-from orchestrator.cli.output import line
+from orchestrator.cli.output import line, out, print_json, table
+from orchestrator.services import audit, retention
+from orchestrator.store.blobs import open_blobs
 
-app = typer.Typer(no_args_is_help=True, help="The store's schema.")
+app = typer.Typer(no_args_is_help=True, help="The store: its schema, and what it keeps.")
 
 
 @app.callback()
 def _group() -> None:
-    """The store's schema."""
+    """The store: its schema, and what it keeps."""
 
 
 @app.command()
@@ -21,3 +26,31 @@ def upgrade(data: stores.Data = None) -> None:
     settings = stores.settings_for(data)
     settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     line(f"the store is at revision {stores.upgrade(settings)}")
+
+
+@app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    data: stores.Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Remove what is older than the settings keep, and bytes that nothing refers to.
+
+    Safe beside a running service, whose sweep removes the same, but for the bytes, a little at a time.
+    """
+    settings = stores.settings_for(data)
+    with stores.opened(settings) as begin:
+        found = retention.prunable(begin, settings) if dry_run else retention.prune(begin, settings)
+        found.blobs = retention.prune_blobs(begin, open_blobs(settings), dry=dry_run)
+        counts = asdict(found)
+        if not dry_run:
+            with begin() as uow:
+                audit.note(uow, "db prune", "the store", **counts)
+                uow.commit()
+    if json:
+        print_json(counts)
+        return
+    title = "Would be removed" if dry_run else "Removed"
+    out.print(
+        table(title, ("what", "#rows"), [(name.replace("_", " "), each) for name, each in counts.items()])
+    )

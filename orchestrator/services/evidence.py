@@ -18,7 +18,8 @@ from orchestrator.errors import Denied, NotFound
 from orchestrator.services import analyses
 from orchestrator.services.samples import stored
 from orchestrator.store import evidence as store
-from orchestrator.store.blobs import BlobFacts, Blobs
+from orchestrator.store.blobs import Blobs
+from orchestrator.store.spool import BlobFacts
 from orchestrator.store.tables import Analysis, Evidence
 from orchestrator.store.unit_of_work import UnitOfWork
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from orchestrator.domain import vocabulary
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
 from orchestrator.domain.paging import Page
@@ -28,8 +29,8 @@ MOST_OPEN = 100_000
 #: How many failures of each worker are shown.
 _FAILURES = 3
 #: From which score on the pages call a sample so.
-MALICIOUS = 70
-SUSPICIOUS = 30
+MALICIOUS = vocabulary.MALICIOUS
+SUSPICIOUS = vocabulary.SUSPICIOUS
 _BROKEN = frozenset({JobTaskState.failed, JobTaskState.timeout})
 _RAN = frozenset({JobTaskState.success, JobTaskState.failed, JobTaskState.timeout})
 

@@ -17,7 +17,8 @@ from orchestrator.domain.clock import now
 from orchestrator.errors import Denied, Invalid, NotFound, TooSmall
 from orchestrator.settings import Settings
 from orchestrator.store import samples as store
-from orchestrator.store.blobs import BlobFacts, Blobs, Spool
+from orchestrator.store.blobs import Blobs
+from orchestrator.store.spool import BlobFacts, Spool
 from orchestrator.store.tables import Challenge, SampleClassification, SampleRow, Verdict
 from orchestrator.store.unit_of_work import UnitOfWork
 

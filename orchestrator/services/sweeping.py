@@ -17,7 +17,7 @@ from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.messages import Dispatch, Message
 from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
-from orchestrator.services import servicetasks
+from orchestrator.services import retention, servicetasks
 from orchestrator.services.recording import Recorded, record, settle
 from orchestrator.settings import Settings
 from orchestrator.store import sweeping as store
@@ -35,6 +35,8 @@ _DELIVERY = timedelta(seconds=5)
 _STEP = timedelta(seconds=10)
 #: Rows of worker processes that ended, and challenges that ran out, are kept this long.
 _KEEP = timedelta(days=1)
+#: A round spends at most about this long on what retention removes, in seconds.
+_PRUNING = 0.5
 
 #: Messages that a worker's queues hold; None where the broker cannot say.
 Depth = Callable[[str], int | None]
@@ -52,6 +54,7 @@ class SweepReport:
     closed: int = 0
     unserved: int = 0
     expired: int = 0
+    pruned: int = 0
 
     @property
     def total(self) -> int:
@@ -128,6 +131,7 @@ def sweep_once(
         held = {name for process in live for name, count in process.holding.items() if count}
         _publish_vanished(begin, dispatch, served - held, depth, report)
     _expire(begin, processes, lost, report)
+    report.pruned = retention.prune(begin, settings, seconds=_PRUNING).total
     return report
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import obstore
@@ -19,66 +19,11 @@ from obstore.store import S3Store
 
 from orchestrator.errors import NotFound, Unavailable
 from orchestrator.settings import Settings
+from orchestrator.store.spool import BlobFacts, Spool, full_disk
 
 CHUNK = 1024 * 1024
 
-
-@dataclass(frozen=True, slots=True)
-class BlobFacts:
-    """What is known of bytes once they have streamed through: hex digests, and the size in bytes."""
-
-    sha256: str
-    sha512: str
-    sha1: str
-    md5: str
-    size: int
-
-
-class Spool:
-    """Bytes on their way in: hashed while they are written to a file of their own.
-
-    Leaving the block without :meth:`Blobs.keep` throws the file away.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".incoming-", dir=folder)
-        self.path = Path(name)
-        self._file: BinaryIO = os.fdopen(handle, "wb")
-        self._digests = [
-            hashlib.new(name, usedforsecurity=False) for name in ("sha256", "sha512", "sha1", "md5")
-        ]
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-    def write(self, chunk: bytes) -> None:
-        with _full_disk():
-            self._file.write(chunk)
-        for digest in self._digests:
-            digest.update(chunk)
-        self.size += len(chunk)
-
-    def finish(self) -> BlobFacts:
-        """Make the file durable and say what went through."""
-        with _full_disk():
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        sha256, sha512, sha1, md5 = (digest.hexdigest() for digest in self._digests)
-        return BlobFacts(sha256, sha512, sha1, md5, self.size)
-
-
-@contextmanager
-def _full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"the blob store cannot take more: {error.strerror}") from error
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Blobs(ABC):
@@ -124,6 +69,10 @@ class Blobs(ABC):
         """Remove the blob; one that is not there is fine."""
 
     @abstractmethod
+    def every(self, before: datetime) -> Iterator[str]:
+        """The blobs, by SHA-256, that were stored before a moment."""
+
+    @abstractmethod
     def check(self) -> None:
         """Raise :class:`Unavailable` where the store cannot be used."""
 
@@ -138,14 +87,14 @@ class LocalBlobs(Blobs):
         return self._folder / sha256[:2] / sha256[2:4] / sha256
 
     def spool(self) -> Spool:
-        with _full_disk():
+        with full_disk():
             return Spool(self._folder)
 
     def keep(self, spool: Spool) -> BlobFacts:
         facts = spool.finish()
         path = self._path(facts.sha256)
         if not path.exists():
-            with _full_disk():
+            with full_disk():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 spool.path.chmod(0o600)
                 spool.path.replace(path)
@@ -178,8 +127,13 @@ class LocalBlobs(Blobs):
     def delete(self, sha256: str) -> None:
         self._path(sha256).unlink(missing_ok=True)
 
+    def every(self, before: datetime) -> Iterator[str]:
+        for path in sorted(self._folder.glob("??/??/*")):
+            if _SHA256.fullmatch(path.name) and path.stat().st_mtime < before.timestamp():
+                yield path.name
+
     def check(self) -> None:
-        with _full_disk():
+        with full_disk():
             self._folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self._folder, os.W_OK):
                 raise Unavailable(f"the blob folder {self._folder} is not writable")
@@ -197,7 +151,7 @@ class S3Blobs(Blobs):
         return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
     def spool(self) -> Spool:
-        with _full_disk():
+        with full_disk():
             return Spool(self._scratch)
 
     def keep(self, spool: Spool) -> BlobFacts:
@@ -239,6 +193,14 @@ class S3Blobs(Blobs):
                 obstore.delete(self._store, self._key(sha256))
         except NotFoundError:
             pass
+
+    def every(self, before: datetime) -> Iterator[str]:
+        with _away():
+            for page in obstore.list(self._store):
+                for each in page:
+                    name = each["path"].rsplit("/", 1)[-1]
+                    if _SHA256.fullmatch(name) and each["last_modified"] < before:
+                        yield name
 
     def check(self) -> None:
         self.exists("0" * 64)

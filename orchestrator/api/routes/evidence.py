@@ -27,7 +27,7 @@ from orchestrator.domain.vocabulary import Role
 from orchestrator.services import evidence
 from orchestrator.services.application import Application
 from orchestrator.services.evidence import NewEvidence, Place
-from orchestrator.store.blobs import Spool
+from orchestrator.store.spool import Spool
 from orchestrator.streams import attachment, receive
 
 router = APIRouter(

@@ -18,7 +18,7 @@ from orchestrator.domain.caller import Caller
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import jobs, samples
 from orchestrator.services.application import Application
-from orchestrator.store.blobs import Spool
+from orchestrator.store.spool import Spool
 from orchestrator.streams import attachment, file_chunks, receive, scratch_file
 
 router = APIRouter(prefix="/sampledb/v2/sample", route_class=SecuredRoute, tags=["samples"])

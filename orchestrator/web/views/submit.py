@@ -18,7 +18,7 @@ from orchestrator.errors import AssayError, Invalid
 from orchestrator.services import overview, samples, submissions, workers
 from orchestrator.services.application import Application
 from orchestrator.services.submissions import NewSubmission
-from orchestrator.store.blobs import Spool
+from orchestrator.store.spool import Spool
 from orchestrator.streams import receive
 from orchestrator.web.rendering import fragment, page
 from orchestrator.web.security import PREFIX, App, VisitorDep
