@@ -63,7 +63,7 @@ chaos: install-dev ## fault injection, the long version
 corpus: install-dev ## fetch several hundred real files into .cache/corpus
 	$(BIN)/python -m tests.corpus.fetch
 
-test-corpus: install-dev ## every worker over the fetched files, and a table
+test-corpus: install-dev ## the fetched files through a whole Assay, and a table
 	$(BIN)/python -m tests.corpus.run
 
 docs: install-dev ## the documentation as a site, into site/
