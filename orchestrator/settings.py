@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -129,6 +130,10 @@ class Settings(BaseSettings):
     keep_audit_days: int = Field(0, ge=0)
     #: Days that service tasks are kept once they have ended; 0: for ever.
     keep_service_tasks_days: int = Field(0, ge=0)
+    #: Networks beside the public ones that webhooks may go to, with commas between them: ``10.20.0.0/16``.
+    webhook_networks: str = ""
+    #: How long a delivery is tried, and how long a webhook may fail before it is switched off.
+    webhook_patience: int = Field(3 * DAY, ge=0)
 
     #: The least important log lines that are written.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -149,6 +154,13 @@ class Settings(BaseSettings):
     @classmethod
     def _known_blobs(cls, value: str) -> str:
         return _one_of(value, _BLOBS)
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _known_networks(cls, value: str) -> str:
+        for each in filter(None, map(str.strip, value.split(","))):
+            ip_network(each)
+        return value
 
     @cached_property
     def folder(self) -> Path:

@@ -21,6 +21,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "submit": ("submit", "submit"),
     "job": ("jobs", ""),
     "events": ("events", "events"),
+    "export": ("export", "export"),
+    "webhook": ("webhooks", ""),
     "worker": ("workers", ""),
     "key": ("keys", ""),
     "api": ("serve", "api"),

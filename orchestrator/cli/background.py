@@ -13,6 +13,7 @@ from orchestrator import logs
 from orchestrator.broker.process import run_worker
 from orchestrator.broker.sweep import run_sweep
 from orchestrator.cli import stores
+from orchestrator.services.webhooks.courier import Courier
 from orchestrator.settings import load
 
 app = typer.Typer()
@@ -20,14 +21,20 @@ app = typer.Typer()
 
 @app.command()
 def sweep() -> None:
-    """Send again what was lost, time out what is late, expire what is old. Safe to run more than once."""
+    """Send again what was lost, time out what is late, expire what is old, call webhooks.
+
+    Safe to run more than once.
+    """
     settings = load()
     logs.configure(settings)
     closing = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: closing.set())
     with stores.opened(settings) as begin:
+        courier = threading.Thread(target=Courier(settings, begin).run, args=(closing,), name="courier")
+        courier.start()
         run_sweep(settings, begin, closing)
+        courier.join()
 
 
 @app.command("worker-process", hidden=True)

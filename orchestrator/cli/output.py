@@ -75,9 +75,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     return made
 
 
+def as_json(value: Any) -> str:
+    """The value as JSON, in ASCII alone."""
+    return json.dumps(value, indent=2, ensure_ascii=True)
+
+
 def print_json(value: Any) -> None:
-    """The value as JSON on standard output, in ASCII alone."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+    """The value as JSON on standard output."""
+    sys.stdout.write(as_json(value) + "\n")
 
 
 def json_line(value: Any) -> None:

@@ -12,6 +12,7 @@ ANALYSE = {"analyzer", "admin"}
 ADMINISTER = {"admin"}
 
 CANCEL = {"user", "analyzer", "admin"}
+TELL = {"user", "analyzer", "admin"}
 
 NEVER = "01234567-89ab-7def-8123-456789abcdef"
 
@@ -130,6 +131,15 @@ ROUTES: list[Route] = [
     Route("GET", "/setaside", ADMINISTER),
     # refused once the role is known: a stream would have no end
     Route("GET", "/event", READ, query="?after=nowhere"),
+    Route("GET", f"{SAMPLE}/export", READ, "sample"),
+    Route("GET", "/webhook", TELL),
+    Route("POST", "/webhook", TELL),
+    Route("GET", "/webhook/{never}", TELL),
+    Route("PUT", "/webhook/{never}", TELL),
+    Route("DELETE", "/webhook/{never}", TELL),
+    Route("POST", "/webhook/{never}/ping", TELL),
+    Route("GET", "/webhook/{never}/delivery", TELL),
+    Route("POST", "/webhook/{never}/delivery/{never}/again", TELL),
     Route("POST", "/setaside/{never}/replay", ADMINISTER),
     Route("GET", "/audit", ADMINISTER),
 ]

@@ -8,6 +8,7 @@ from orchestrator.api.routes import (
     classification,
     event,
     evidence,
+    export,
     fact,
     job,
     link,
@@ -21,6 +22,7 @@ from orchestrator.api.routes import (
     statistics,
     submission,
     verdict,
+    webhook,
     worker,
 )
 
@@ -34,6 +36,8 @@ ROUTERS: list[APIRouter] = [
     policy.router,
     analysis.router,
     event.router,
+    webhook.router,
+    export.router,
     evidence.router,
     link.router,
     fact.router,

@@ -21,6 +21,7 @@ from orchestrator.store.tables.samples import (
     StaticFact,
     Submission,
 )
+from orchestrator.store.tables.webhooks import DeliveryState, Webhook, WebhookCursor, WebhookDelivery
 
 __all__ = [
     "POLICY_ID",
@@ -31,6 +32,7 @@ __all__ = [
     "Base",
     "Challenge",
     "Customer",
+    "DeliveryState",
     "Evidence",
     "GroupMember",
     "Job",
@@ -50,5 +52,8 @@ __all__ = [
     "Submission",
     "Verdict",
     "WebSession",
+    "Webhook",
+    "WebhookCursor",
+    "WebhookDelivery",
     "WorkerProcess",
 ]

@@ -1,0 +1,1 @@
+"""Tells others of events over HTTP: signed, tried again until taken, at least once."""
