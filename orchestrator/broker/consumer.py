@@ -16,7 +16,7 @@ from celery import signals
 from celery.worker import consumer as celery_consumer
 
 from orchestrator.broker.acknowledging import Acknowledgements
-from orchestrator.broker.recorder import Received
+from orchestrator.broker.claiming import Received
 from orchestrator.broker.redis_transport import Channel
 from orchestrator.broker.runtime import Runtime
 from orchestrator.errors import Unavailable

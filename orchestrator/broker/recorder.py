@@ -11,12 +11,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from orchestrator.broker.batching import Pace
+from orchestrator.broker.claiming import Received, claimable, take
 from orchestrator.domain.clock import now
 from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.messages import Dispatch
@@ -33,18 +34,6 @@ from orchestrator.store.unit_of_work import Begin
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
 
 log = structlog.get_logger(__name__)
-
-
-class Received(Protocol):
-    """A message that asks for a job task."""
-
-    job_task_id: UUID
-    worker: str
-    attempt: int
-    #: more is more urgent
-    priority: int
-    #: kombu's
-    message: Any
 
 
 #: Runs a claimed job task.
@@ -79,6 +68,8 @@ class Recorder:
         self._running: dict[tuple[UUID, int], Received] = {}
         #: claimed job tasks as the claim left them; their outcomes need not read them
         self._known: dict[UUID, JobTaskRow] = {}
+        #: claims of which a commit that failed may have been made all the same
+        self._unsure: set[tuple[UUID, int]] = set()
         self._oldest = 0.0
         self._changed = threading.Condition()
         self._accepting = True
@@ -171,6 +162,7 @@ class Recorder:
                 wait = _FIRST_WAIT
                 self.pace.committed(time.monotonic() - began)
             except Unavailable as error:
+                self._unsure |= {(each.job_task_id, each.attempt) for each in batch.claims}
                 self._put_back(batch)
                 log.warning("held back", action="record-unavailable", error=str(error), held=len(self._held))
                 time.sleep(wait)
@@ -190,13 +182,14 @@ class Recorder:
             while self._outcomes and len(batch.outcomes) < self.pace.largest:
                 batch.outcomes.append(self._outcomes.popleft())
             self._oldest = time.monotonic()
-            if reason == "claim" or self.pace.hungry(len(self._running)):
-                batch.claims = self._next_claims()
+            if self._accepting and (reason == "claim" or self.pace.hungry(len(self._running))):
+                room = self.pace.room(len(self._running))
+                batch.claims = take(self._received, self._running.keys(), room)
             return batch
 
     def _reason(self) -> str:
         running = len(self._running)
-        if self._received and self._accepting and self.pace.hungry(running):
+        if self._accepting and self.pace.hungry(running) and claimable(self._received, self._running.keys()):
             return "claim"
         if self._outcomes and (not running or self._closing or not self._patience()):
             return "record"
@@ -208,19 +201,13 @@ class Recorder:
             return None
         return max(0.0, self.pace.linger - (time.monotonic() - self._oldest))
 
-    def _next_claims(self) -> list[Received]:
-        room = self.pace.room(len(self._running))
-        if not self._accepting:
-            return []
-        if len(self._received) > room:
-            # urgent work first; sorting is stable, so that the rest keeps its order
-            self._received = deque(sorted(self._received, key=lambda each: -each.priority))
-        return [self._received.popleft() for _ in range(min(room, len(self._received)))]
-
     def _commit(self, batch: _Batch) -> None:
         claims = [self._claim(each) for each in batch.claims]
         known = self._take_known(batch.outcomes)
-        committed = commit(self._begin, self._settings, self.process, batch.outcomes, claims, known)
+        committed = commit(
+            self._begin, self._settings, self.process, batch.outcomes, claims, known, self._unsure
+        )
+        self._unsure -= {(each.job_task_id, each.attempt) for each in batch.claims}
         self._known |= committed.rows
         self._dispatch(committed.messages)
         self._begin_work(batch.claims, committed)

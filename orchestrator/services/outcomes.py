@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -35,16 +35,19 @@ def commit(
     outcomes: Sequence[Transition],
     claims: Sequence[Transition],
     known: Mapping[UUID, JobTaskRow],
+    unsure: Collection[tuple[UUID, int]] = (),
 ) -> Committed:
     """Record outcomes and claims of a worker process in one transaction.
 
     ``known`` are job tasks as they were when the process claimed them; where others moved one of them since,
-    all are read.
+    all are read. ``unsure`` are the claims, with their attempts, that the process may have committed before:
+    the answer was lost. Where it has, the job task is assigned as well.
     """
+    transitions = [*outcomes, *claims]
     try:
-        return _commit(begin, settings, process, [*outcomes, *claims], known)
+        return _commit(begin, settings, process, transitions, known, unsure)
     except ConcurrentChange:
-        return _commit(begin, settings, process, [*outcomes, *claims], {})
+        return _commit(begin, settings, process, transitions, {}, unsure)
 
 
 def _commit(
@@ -53,11 +56,18 @@ def _commit(
     process: Process,
     transitions: Sequence[Transition],
     known: Mapping[UUID, JobTaskRow],
+    unsure: Collection[tuple[UUID, int]],
 ) -> Committed:
     with begin() as uow:
         recorded = record(uow, transitions, by=process.name, host=process.host, known=known)
         messages = recorded.messages + plan_children(uow, settings, recorded.children)
-        claimed = {key: row for key, row in recorded.rows.items() if row.state is JobTaskState.executing}
+        fresh = {each.job_task_id for each in recorded.applied}
+        claimed = {
+            key: row
+            for key, row in recorded.rows.items()
+            if row.state is JobTaskState.executing
+            and (key in fresh or ((key, row.attempt) in unsure and row.process_id == process.id))
+        }
         assignments = executing.assignments(uow, claimed.values()) if claimed else {}
         uow.commit()
     return Committed(assignments, claimed, messages)

@@ -85,6 +85,7 @@ def record(
         else:
             _advance(batch, row, transition)
             recorded.applied.append(transition)
+        if row is not None:
             recorded.rows[row.id] = row
     if recorded.applied:
         _write(uow, batch, recorded)
