@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -45,7 +45,9 @@ class Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        # what a full disk did not take is tried once more, and is thrown away in any case
+        with suppress(OSError):
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
     def write(self, chunk: bytes) -> None:

@@ -95,6 +95,18 @@ def test_a_full_disk_is_an_outage() -> None:
         blobs.put([CONTENT])
 
 
+def test_a_disk_that_fills_up_meanwhile_is_an_outage(tmp_path: Path) -> None:
+    """Nor is it anything else when the file is closed; nothing is left behind."""
+    blobs = LocalBlobs(tmp_path)
+    spool = blobs.spool()
+    spool._file.close()
+    spool._file = Path("/dev/full").open("wb")  # noqa: SIM115 - the spool closes it
+    spool.write(CONTENT[:100])
+    with pytest.raises(Unavailable), spool:
+        blobs.keep(spool)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_server_that_is_away_is_an_outage() -> None:
     blobs = open_blobs(
         Settings(
