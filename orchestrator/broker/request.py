@@ -1,8 +1,9 @@
 """A message that asks for a job task, from its receipt to its acknowledgement.
 
 Celery's own request object, and the tracing around the body of a Celery task, know results, chains, time
-limits and retries by message. Job tasks have none of these, and Celery spends 250 microseconds on them for
-each. This one knows what Celery's strategies, ``celery inspect`` and ``celery control revoke`` ask for.
+limits and retries by message. Job tasks have none of these, and they cost half of what a recorded no-op took
+(``docs/decisions/0002-recorder.md``). This one knows what Celery's strategies, ``celery inspect`` and
+``celery control revoke`` ask for.
 """
 
 # mypy: disable-error-code="misc"
