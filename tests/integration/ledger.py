@@ -42,7 +42,7 @@ class Ledger:
             sample = SampleRow(
                 sha256=SHA, sha512="b" * 128, sha1="c" * 40, md5="d" * 32, size=3, created_at=now()
             )
-            uow.session.add(sample)
+            uow.session.merge(sample)
             uow.commit()
 
     def dispatch(self, messages: Any) -> None:
