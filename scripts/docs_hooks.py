@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scripts.settings_reference import write
+from scripts import command_reference, settings_reference
 
-_SETTINGS = "<!-- settings -->"
+_MADE = {"<!-- settings -->": settings_reference.write, "<!-- commands -->": command_reference.write}
 
 
 def on_config(config: Any) -> Any:
@@ -31,5 +31,8 @@ def _filled(nav: list[Any], docs: Path) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the table of settings where a page asks for it."""
-    return markdown.replace(_SETTINGS, write())
+    """Put the table of settings, and the reference of commands, where a page asks for them."""
+    for place, make in _MADE.items():
+        if place in markdown:
+            markdown = markdown.replace(place, make())
+    return markdown

@@ -23,6 +23,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("events", "events"),
     "export": ("export", "export"),
     "webhook": ("webhooks", ""),
+    "mcp": ("assistant", "mcp"),
+    "setaside": ("setasides", ""),
     "worker": ("workers", ""),
     "key": ("keys", ""),
     "api": ("serve", "api"),

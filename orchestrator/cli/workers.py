@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import logs
-from orchestrator.cli import embedded, findings, output, replaying, worker_new
+from orchestrator.cli import embedded, findings, output, replaying, switching, worker_new
 from orchestrator.cli.client import API, connect
 from orchestrator.cli.failure import Failure, Status
 from orchestrator.cli.submit import pairs
@@ -62,6 +62,8 @@ def serve(
 
 
 app.command()(worker_new.new)
+app.command()(switching.on)
+app.command()(switching.off)
 app.command()(replaying.replay)
 
 
