@@ -127,9 +127,10 @@ def _drain(
         until(lambda: check() or _none_ended(peer, running))
 
     awaited(lambda: all((where / f"{job[-1]}.ready").exists() for job in jobs))
+    (where / "go").touch()
+    awaited(lambda: stamps.count(where / "stamps") > 0)
     used = sum(each.cpu_seconds() for each in counted)
     database = postgres.cpu_seconds()
-    (where / "go").touch()
     end = where / "ended"
     awaited(end.exists if peer.watched else lambda: stamps.count(where / "stamps") >= extent.tasks)
     began, *_, last = sorted(stamps.moments(where / "stamps"))

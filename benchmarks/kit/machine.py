@@ -23,7 +23,7 @@ def describe() -> list[tuple[str, str]]:
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
         ("memory", f"{memory:.0f} GiB"),
         ("disk", _disk()),
-        ("system", f"{_system()}, Linux {platform.release()}"),
+        ("system", f"{_system()}, Linux {platform.release().split('-')[0]}"),
         ("Python", platform.python_version()),
         ("libraries", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
         (

@@ -101,6 +101,11 @@ class Store:
             states = (JobTaskState.enqueued, JobTaskState.executing)
             return bool(uow.session.scalar(select(JobTask.id).where(JobTask.state.in_(states)).limit(1)))
 
+    def started(self) -> bool:
+        """Whether a job task has begun."""
+        with self.begin(write=False) as uow:
+            return bool(uow.session.scalar(select(JobTask.id).where(JobTask.start_at.is_not(None)).limit(1)))
+
     def counts(self, column: Any) -> dict[Any, int]:
         """How many rows have each value."""
         with self.begin(write=False) as uow:
