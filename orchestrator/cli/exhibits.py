@@ -32,7 +32,10 @@ def gather(folder: Path) -> list[Exhibit]:
     found = [Exhibit(Path(sys.executable).resolve(), "elf"), Exhibit(_script())]
     wheel = _wheel()
     if wheel is not None:
-        found += [Exhibit(_launcher(wheel, folder), "pe"), Exhibit(wheel, "archive")]
+        found.append(Exhibit(wheel, "archive"))
+    launcher = _launcher(wheel, folder)
+    if launcher is not None:
+        found.append(Exhibit(launcher, "pe"))
     picture = next(_pictures(), None)
     if picture is not None:
         found.append(Exhibit(picture))
@@ -57,13 +60,17 @@ def _wheel() -> Path | None:
     return next(chain.from_iterable(each.glob("pip-*.whl") for each in folders), None)
 
 
-def _launcher(wheel: Path, folder: Path) -> Path:
-    """The Windows program that pip copies to start a script."""
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(each for each in archive.namelist() if each.endswith("/t64.exe"))
-        path = folder / "t64.exe"
-        path.write_bytes(archive.read(name))
-    return path
+def _launcher(wheel: Path | None, folder: Path) -> Path | None:
+    """The Windows program that pip copies to start a script, or one of an installed package."""
+    if wheel is not None:
+        with zipfile.ZipFile(wheel) as archive:
+            # distributions of Linux leave it out
+            name = next((each for each in archive.namelist() if each.endswith("/t64.exe")), None)
+            if name is not None:
+                path = folder / "t64.exe"
+                path.write_bytes(archive.read(name))
+                return path
+    return next(chain.from_iterable(Path(root).glob("setuptools/*-64.exe") for root in sys.path), None)
 
 
 def _pictures() -> Iterator[Path]:
