@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from orchestrator.domain.clock import now
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.errors import Unavailable
+from orchestrator.services.times import Times
 from orchestrator.store import metrics as store
 from orchestrator.store.unit_of_work import Begin, UnitOfWork
 from orchestrator.store.workers import processes_alive
@@ -50,6 +51,7 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_Stored(begin, timedelta(seconds=worker_lease), memory))
+        self._registry.register(Times(begin, memory))
 
     def request(self, method: str, status: int, seconds: float) -> None:
         """Count a request that is being answered."""
@@ -89,7 +91,7 @@ class _Stored(Collector):
     def _read(self) -> list[Metric]:
         try:
             with self._begin(write=False) as uow:
-                found = [*_work(uow, self._lease), *_messages(uow)]
+                found = [*_work(uow, self._lease), *_messages(uow), *_webhooks(uow)]
         except Unavailable:
             found = []
         up = _gauge("assay_database_up", "Whether the database answers.", float(bool(found)))
@@ -133,6 +135,21 @@ def _messages(uow: UnitOfWork) -> Iterator[Metric]:
         "Messages that no worker could make sense of, not replayed.",
         store.set_aside(uow.session),
     )
+
+
+def _webhooks(uow: UnitOfWork) -> Iterator[Metric]:
+    yield _gauge(
+        "assay_pending_webhook_deliveries",
+        "Events on their way to webhooks.",
+        store.pending_deliveries(uow.session),
+    )
+    states = Count[str]()
+    for row in store.webhooks(uow.session):
+        states["off" if not row.active else "failing" if row.failing else "on"] += row.number
+    webhooks = GaugeMetricFamily("assay_webhooks", "Webhooks by how they are.", labels=["state"])
+    for state in ("on", "failing", "off"):
+        webhooks.add_metric([state], states[state])
+    yield webhooks
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -86,6 +86,38 @@ def test_what_is_not_sent_and_due_counts_as_unpublished(api: Api) -> None:
     assert scrape(api)["assay_unpublished_job_tasks",] == 1
 
 
+def finish(api: Api, job_task: UUID, state: str) -> None:
+    with api.begin(write=False) as uow:
+        row = uow.session.get_one(JobTask, job_task)
+    for target in ("executing", state):
+        answer = api.put(f"/job/{row.job_id}/task/{job_task}", {"state": target})
+        assert answer.status_code == 200, answer.text
+
+
+def test_times_are_those_of_the_history_since_the_first_scrape(api: Api) -> None:
+    before, good, bad = enqueue(api, "peel", "pip", "core")
+    api.client.app.state.metrics = Metrics(api.begin, 15, memory=0)  # type: ignore[attr-defined]
+    finish(api, before, "success")
+    scrape(api)
+    finish(api, good, "success")
+    finish(api, bad, "failed")
+    for _ in range(2):
+        found = scrape(api)
+        assert found["assay_job_task_waiting_seconds_count", "pip"] == 1
+        assert found["assay_job_task_executing_seconds_count", "success", "pip"] == 1
+        assert found["assay_job_task_executing_seconds_count", "failed", "core"] == 1
+        assert ("assay_job_task_waiting_seconds_count", "peel") not in found
+
+
+def test_webhooks_are_counted(api: Api) -> None:
+    made = [api.post("/webhook", {"url": "https://example.org/"}).json()["data"]["id"] for _ in range(3)]
+    api.put(f"/webhook/{made[0]}", {"active": False})
+    api.post(f"/webhook/{made[1]}/ping")
+    found = scrape(api)
+    assert found["assay_pending_webhook_deliveries",] == 1
+    assert [found["assay_webhooks", state] for state in ("on", "failing", "off")] == [2, 0, 1]
+
+
 def test_live_worker_processes_and_set_aside_messages_are_counted(api: Api) -> None:
     at = now()
     with api.begin() as uow:
