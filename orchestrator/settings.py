@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     publish_grace: float = Field(3.0, ge=0)
     #: An enqueued job task whose message may be lost is published again after this long.
     republish_after: float = Field(5 * MINUTE, gt=0)
+    #: A result of the same worker, version and options that is at most this many seconds old is linked
+    #: instead of running the worker again; 0: never.
+    reuse_window: int = Field(0, ge=0)
 
     #: Celery processes that ``assay up`` starts, and a worker's own share of the processor.
     worker_processes: int = Field(2, ge=1, le=256)

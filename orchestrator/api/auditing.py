@@ -12,8 +12,8 @@ from orchestrator.domain.caller import Caller
 from orchestrator.services.audit import AuditTrail
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-#: Questions that are long enough to be posted.
-_ASKING = ("/search", "/statistics")
+#: Questions that are long enough to be posted; what remote workers ask all the time, and the history tells.
+_ASKING = ("/search", "/statistics", "/heartbeat", "/claim")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 
 

@@ -48,7 +48,7 @@ class BodyLimit:
 
     def _limit(self, scope: Scope) -> int:
         path: str = scope["path"]
-        is_raw = scope["method"] == "POST" and (path.endswith("/sample") or "/evidence" in path)
+        is_raw = scope["method"] == "POST" and (path.endswith(("/sample", "/file")) or "/evidence" in path)
         return self.raw if is_raw else self.default
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

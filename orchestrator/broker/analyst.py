@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from orchestrator.broker.harvest import harvest
 from orchestrator.domain.clock import now
 from orchestrator.domain.lifecycle import Actor
-from orchestrator.domain.transition import LONGEST_BACKOFF, NewAnalysis, Transition
+from orchestrator.domain.transition import NewAnalysis, Transition
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.errors import NotFound, Unavailable
 from orchestrator.sandbox import Ending, Outcome, Sandbox, SandboxUnavailable
+from orchestrator.services.endings import CAUSES, TARGETS, after_temporary
 from orchestrator.services.executing import Assignment
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs
@@ -23,22 +23,6 @@ from orchestrator.worker import AnalysisWorker, Findings, Sample, UnknownWorker,
 
 #: Gives the transition that ends the job task; None where it was called off.
 Analyse = Callable[[Assignment], Transition | None]
-
-_TARGETS = {
-    Ending.finished: JobTaskState.success,
-    Ending.nothing: JobTaskState.success,
-    Ending.failed: JobTaskState.failed,
-    Ending.crashed: JobTaskState.failed,
-    Ending.refused: JobTaskState.failed,
-    Ending.timeout: JobTaskState.timeout,
-}
-_CAUSES = {
-    Ending.failed: "raised",
-    Ending.crashed: "crashed",
-    Ending.refused: "limit",
-    Ending.timeout: "limit",
-    Ending.nothing: "nothing",
-}
 
 
 class Analyst:
@@ -95,9 +79,9 @@ class Analyst:
             analysis = harvest(worker, outcome.findings or Findings(), self._blobs, network=network)
         return _ended(
             assignment,
-            _TARGETS[outcome.ending],
+            TARGETS[outcome.ending],
             outcome.message or None,
-            cause=_CAUSES.get(outcome.ending),
+            cause=CAUSES.get(outcome.ending),
             worker=worker,
             analysis=analysis,
             seconds=outcome.seconds,
@@ -106,22 +90,8 @@ class Analyst:
     def _retry(
         self, assignment: Assignment, message: str, worker: AnalysisWorker | None = None
     ) -> Transition:
-        if assignment.attempt >= self._settings.max_attempts:
-            message = f"{message} (attempt {assignment.attempt} of {self._settings.max_attempts})"
-            return _ended(assignment, JobTaskState.failed, message, cause="temporary", worker=worker)
-        backoff = min(self._settings.retry_backoff * 2 ** (assignment.attempt - 1), LONGEST_BACKOFF)
-        at = now()
-        return Transition(
-            job_task_id=assignment.job_task_id,
-            target=JobTaskState.enqueued,
-            actor=Actor.recorder,
-            at=at,
-            attempt=assignment.attempt,
-            message=message,
-            cause="temporary",
-            worker_version=worker.version if worker else None,
-            due_at=at + timedelta(seconds=backoff),
-        )
+        version = worker.version if worker else None
+        return after_temporary(self._settings, assignment.job_task_id, assignment.attempt, message, version)
 
 
 def _sample(assignment: Assignment, path: Path, scratch: Path, options: Mapping[str, str]) -> Sample:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import BaseModel
 
+from orchestrator.domain.storable import storable, text
 from orchestrator.domain.transition import NewAnalysis, NewChild, NewClassification, NewEvidence
 from orchestrator.domain.vocabulary import LinkType, StatusOverride
 from orchestrator.store.blobs import Blobs
 from orchestrator.worker import AnalysisWorker, Child, Evidence, Findings
-
-#: What JSON numbers may be, so that every reader agrees on them.
-_LARGEST = 2**63 - 1
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def harvest(
@@ -57,38 +50,10 @@ def harvest(
     )
 
 
-def storable(value: Any) -> Any:
-    """The value with what databases refuse replaced: NUL, half surrogates, huge integers, NaN."""
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, Mapping):
-        return {_text(str(key)): storable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [storable(each) for each in value]
-    return _scalar(value)
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return value if -_LARGEST <= value <= _LARGEST else str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return _text(str(value))
-
-
-def _text(value: str) -> str:
-    if value.isascii():
-        return value.replace("\0", _REPLACEMENT)
-    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole.replace("\0", _REPLACEMENT)
-
-
 def _evidence(each: Evidence, blobs: Blobs) -> NewEvidence:
     facts = blobs.put_file(each.path)
     return NewEvidence(
-        file_name=_text(each.name),
+        file_name=text(each.name),
         mime_type=each.mime_type,
         size=facts.size,
         checksum=facts.sha256,
@@ -105,6 +70,6 @@ def _child(each: Child, blobs: Blobs) -> NewChild:
         sha1=facts.sha1,
         md5=facts.md5,
         size=facts.size,
-        file_name=_text(each.name),
+        file_name=text(each.name),
         relation=LinkType(each.relation),
     )

@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "webhook": ("webhooks", ""),
     "mcp": ("assistant", "mcp"),
     "setaside": ("setasides", ""),
+    "sample": ("samples", ""),
     "worker": ("workers", ""),
     "key": ("keys", ""),
     "api": ("serve", "api"),

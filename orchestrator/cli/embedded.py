@@ -128,10 +128,16 @@ def services(settings: Settings, server: socket.socket, held: int) -> list[Child
 
 
 def workers(
-    count: int, names: tuple[str, ...], env: dict[str, str], pass_fds: tuple[int, ...] = ()
+    count: int,
+    names: tuple[str, ...],
+    env: dict[str, str],
+    pass_fds: tuple[int, ...] = (),
+    *,
+    remote: str = "",
 ) -> list[Child]:
     """Worker processes, which restart when they die: a sample may have killed them."""
-    command = _assay("worker-process", *(("--workers", ",".join(names)) if names else ()))
+    kind = ("worker", "--remote", remote) if remote else ("worker-process",)
+    command = _assay(*kind, *(("--workers", ",".join(names)) if names else ()))
     return [
         Child(f"worker-{number}", command, env, restarts=True, grace=30.0, pass_fds=pass_fds)
         for number in range(1, count + 1)

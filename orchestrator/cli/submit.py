@@ -40,13 +40,22 @@ def submit(
         list[str] | None,
         typer.Option(metavar="WORKER", help="Instead of the policy's workers; repeatable."),
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run every worker, whatever was found lately.")
+    ] = False,
 ) -> None:
     """Submit samples, and with --wait follow their jobs to the end.
 
     Exits with 0 if every file was accepted and, with --wait, every job task succeeded; else with 1.
     """
-    asked = {"tlp": tlp.value, "metaData": pairs(meta or []), "customer": customer, "workers": worker}
+    asked: dict[str, object] = {
+        "tlp": tlp.value,
+        "metaData": pairs(meta or []),
+        "customer": customer,
+        "workers": worker,
+    }
     body = {name: value for name, value in asked.items() if value}
+    body |= {"reuse": False} if fresh else {}
     sources = _sources(files)
     if name and len(sources) != 1:
         raise Failure("--name is for a single file", Status.usage)

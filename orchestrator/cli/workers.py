@@ -13,14 +13,15 @@ import typer
 
 from orchestrator import logs
 from orchestrator.cli import embedded, findings, output, replaying, switching, worker_new
-from orchestrator.cli.client import API, connect
+from orchestrator.cli.client import API, Client, connect
 from orchestrator.cli.failure import Failure, Status
+from orchestrator.cli.remote import RemoteWorker
 from orchestrator.cli.submit import pairs
 from orchestrator.cli.supervisor import ChildDied, Stopped, Supervisor
 from orchestrator.local import sample_at
 from orchestrator.sandbox import Ending, Level, Sandbox
-from orchestrator.settings import load
-from orchestrator.worker import UnknownWorker, find, may_use_network
+from orchestrator.settings import Settings, load
+from orchestrator.worker import UnknownWorker, find, installed, may_use_network
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -31,9 +32,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def serve(
     context: typer.Context,
     workers: Annotated[
-        str, typer.Option(metavar="A,B", help="Which ones; all that are installed unless given.")
+        str,
+        typer.Option(
+            "--workers", "--only", metavar="A,B", help="Which ones; all that are installed unless given."
+        ),
     ] = "",
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve them.")] = 1,
+    remote_url: Annotated[
+        str,
+        typer.Option(
+            "--remote",
+            metavar="URL",
+            help="Take job tasks over HTTP, with an analyzer's key in ASSAY_API_KEY.",
+        ),
+    ] = "",
 ) -> None:
     """Serve analysis workers from the queue, until Ctrl-C; or one of the commands below."""
     if context.invoked_subcommand is not None:
@@ -45,7 +57,11 @@ def serve(
             find(name)
     except UnknownWorker as error:
         raise Failure(f"{error}; `assay doctor` lists what is installed", Status.usage) from None
-    children = embedded.workers(concurrency, names, {})
+    if remote_url and concurrency == 1:
+        logs.configure(settings)
+        _serve_remotely(remote_url, settings, names)
+        return
+    children = embedded.workers(concurrency, names, {}, remote=remote_url)
     if concurrency == 1:
         # the process itself becomes the worker: its signals need no middleman
         os.execv(sys.executable, list(children[0].command))  # noqa: S606
@@ -59,6 +75,15 @@ def serve(
         return
     except ChildDied as death:
         raise Failure(str(death)) from None
+
+
+def _serve_remotely(url: str, settings: Settings, names: tuple[str, ...]) -> None:
+    key = os.environ.get("ASSAY_API_KEY", "")
+    if not key:
+        raise Failure("ASSAY_API_KEY is not set: ask whoever runs the service for a key", Status.denied)
+    served = [find(name) for name in names] or list(installed().values())
+    with Client(url, key) as client:
+        RemoteWorker(client, settings, served, strict=bool(names)).run()
 
 
 app.command()(worker_new.new)

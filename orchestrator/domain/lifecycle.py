@@ -15,9 +15,9 @@ from orchestrator.errors import Refused
 class Actor(StrEnum):
     """Who moves a job task."""
 
-    #: The planner, when the job is made.
+    #: The planner, when the job is made; also what needs no run, because it was found lately.
     planner = "planner"
-    #: Celery's signals, through the recorder.
+    #: Who runs it, through the recorder: Celery's signals, or a remote worker's calls.
     recorder = "recorder"
     #: A client with an analyzer's key.
     client = "client"
@@ -44,6 +44,10 @@ TRANSITIONS: dict[tuple[S, S], frozenset[Actor]] = {
     },
     # a message only: the wire answers 200, and nothing but the message changes
     (S.executing, S.executing): frozenset({Actor.client}),
+    # what was found lately stands for a run
+    (S.enqueued, S.success): frozenset(
+        {Actor.recorder, Actor.client, Actor.cancel, Actor.lost, Actor.planner}
+    ),
     # attempt + 1
     (S.executing, S.enqueued): frozenset({Actor.recorder, Actor.lost}),
     **{(source, S.timeout): frozenset({Actor.deadline, Actor.recorder}) for source in OPEN},

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
+from orchestrator.sandbox.child import resolve
 from orchestrator.sandbox.detect import detect
 from orchestrator.sandbox.forkserver import ForkServer
 from orchestrator.sandbox.outcome import Ending, Level, Outcome
 from orchestrator.sandbox.run import Run
-from orchestrator.worker import Limits, Sample, installed
+from orchestrator.worker import AnalysisWorker, Limits, Sample, installed
 
 
 class Sandbox:
@@ -109,8 +111,14 @@ class Sandbox:
 
 
 def _asked_for(names: Iterable[str] | None) -> set[str]:
-    """What the installed workers of these names (None: all) ask to read."""
-    if names is not None and all(":" in name for name in names):
-        return set()
-    offered = installed(None if names is None else set(names))
-    return {path for worker in offered.values() for path in worker.readable}
+    """What the workers of these names (None: all that are installed), or at these places, ask to read."""
+    given = set(names or ())
+    places = {name for name in given if ":" in name}
+    offered: list[AnalysisWorker] = []
+    if names is None or given > places:
+        offered += installed(None if names is None else given - places).values()
+    for place in sorted(places):
+        # one that cannot be imported asks for nothing; the fork server says why
+        with contextlib.suppress(Exception):
+            offered.append(resolve(place))
+    return {path for worker in offered for path in worker.readable}

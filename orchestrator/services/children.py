@@ -13,6 +13,7 @@ from orchestrator.domain.transition import NewChild
 from orchestrator.domain.vocabulary import Tlp
 from orchestrator.services import access, planning, submissions
 from orchestrator.services.access import SERVICE_USER
+from orchestrator.services.reuse import reuse
 from orchestrator.settings import Settings
 from orchestrator.store import findings as store
 from orchestrator.store.recording import JobRow
@@ -49,7 +50,7 @@ def plan_children(
             by=SERVICE_USER,
         )
         sample = store.sample(uow.session, child.sha256)
-        messages += planning.plan(uow, settings, sample, wish).messages
+        messages += reuse(uow, settings, planning.plan(uow, settings, sample, wish))
     return messages
 
 

@@ -16,6 +16,7 @@ from orchestrator.domain.vocabulary import Tlp
 from orchestrator.errors import Denied, Invalid, NotFound, Unavailable
 from orchestrator.services import access, planning, samples
 from orchestrator.services import workers as registry
+from orchestrator.services.reuse import reuse
 from orchestrator.settings import Settings
 from orchestrator.store import access as access_store
 from orchestrator.store import jobs as job_store
@@ -43,6 +44,8 @@ class NewSubmission:
     expiry_at: datetime | None = None
     #: Instead of the policy's selection, where given.
     workers: Sequence[str] | None = None
+    #: Whether what was found lately may stand for a run, where the settings have a window for it.
+    reuse: bool = True
 
 
 def add_submission(
@@ -73,8 +76,9 @@ def add_submission(
     workers = None if new.workers is None else registry.names_of(uow, new.workers, "workers")
     wish = planning.Wish(customer_id, row.id, row.meta_data, workers=workers, by=caller.user)
     planned = planning.plan(uow, settings, sample, wish)
+    messages = reuse(uow, settings, planned) if new.reuse else planned.messages
     uow.commit()
-    dispatch(planned.messages)
+    dispatch(messages)
     return store.get_submission(uow.session, row.id)
 
 

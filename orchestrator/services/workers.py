@@ -87,7 +87,7 @@ def add_worker(uow: UnitOfWork, caller: Caller, fields: WorkerFields) -> Registe
         short_name=fields.short_name,
         localized_names=dict(fields.localized_names or {}),
         localized_descriptions=dict(fields.localized_descriptions or {}),
-        result_schema=_valid_schema(fields.schema),
+        result_schema=valid_schema(fields.schema),
         created_at=now(),
         created_by_id=caller.user_id,
     )
@@ -118,7 +118,7 @@ def update_worker(uow: UnitOfWork, caller: Caller, reference: str, fields: Worke
     if fields.localized_descriptions is not None:
         worker.localized_descriptions = dict(fields.localized_descriptions)
     if fields.schema is not None:
-        worker.result_schema = _valid_schema(fields.schema)
+        worker.result_schema = valid_schema(fields.schema)
     worker.updated_at, worker.updated_by_id = now(), caller.user_id
     return _save(uow, worker)
 
@@ -140,7 +140,7 @@ def schema_of(uow: UnitOfWork, reference: str) -> Any:
 
 
 def processes(uow: UnitOfWork, settings: Settings, worker: RegisteredWorker) -> list[WorkerProcess]:
-    """The Celery worker processes that live now and serve this worker."""
+    """The worker processes that live now and serve this worker, Celery's and remote ones."""
     since = now() - timedelta(seconds=settings.worker_lease)
     alive = store.processes_alive(uow.session, since)
     return [process for process in alive if worker.short_name in process.workers]
@@ -159,7 +159,8 @@ def _check_free(uow: UnitOfWork, worker_id: UUID, short_name: str) -> None:
         raise Invalid("shortName", f"worker {short_name} exists already")
 
 
-def _valid_schema(schema: Any) -> Any:
+def valid_schema(schema: Any) -> Any:
+    """The JSON schema, or None; :class:`Invalid` where it is not one."""
     if schema is None or isinstance(schema, bool):
         return schema
     if not isinstance(schema, dict):

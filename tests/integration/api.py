@@ -89,7 +89,8 @@ class Api:
             uow.commit()
         for role in Role:
             self.keys[role] = self.key(role)
-        self.client = TestClient(make_app(self.application), raise_server_exceptions=False)
+        self.app = make_app(self.application)
+        self.client = TestClient(self.app, raise_server_exceptions=False)
 
     def _dispatch(self, messages: Sequence[Message]) -> None:
         self.dispatched += messages
@@ -161,4 +162,6 @@ class Api:
 
     def close(self) -> None:
         self.client.close()
+        # its thread may be writing still
+        self.app.state.audit.close()
         self.engine.dispose()

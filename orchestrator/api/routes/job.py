@@ -20,7 +20,7 @@ from orchestrator.api.schemas.job import (
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
 from orchestrator.domain.paging import Found, Page, sort_keys
 from orchestrator.domain.vocabulary import JobState, Role
-from orchestrator.services import jobs
+from orchestrator.services import jobs, remote_results
 from orchestrator.store.jobs import JOB_SORT, JOB_TASK_SORT, JobFilter
 
 JobId = Annotated[UUID, Path(alias="jobID")]
@@ -98,6 +98,12 @@ def update_job_task(
     body: JobTaskUpdateRequest,
 ) -> JsonResponse:
     """Move a job task; a final one is refused, and nothing changes."""
+    if body.run is not None:
+        result = body.run.to_domain(body.message)
+        view = remote_results.finish(
+            uow, app.dispatch, app.settings, caller, job_id, job_task_id, body.state, result
+        )
+        return single(JobTaskResponse.of(view))
     view = jobs.update_job_task(
         uow, app.dispatch, app.settings, caller, job_id, job_task_id, body.to_domain()
     )

@@ -18,6 +18,7 @@ from orchestrator.api.schemas.base import (
     millis,
     no_nul,
 )
+from orchestrator.api.schemas.remote import RunReport
 from orchestrator.domain.vocabulary import JobState, JobTaskState
 from orchestrator.services.jobs import JobTaskView, JobView, Update
 from orchestrator.store.jobs import JobFilter
@@ -134,6 +135,8 @@ class JobTaskUpdateRequest(Wire):
     analyses: Ids | None = None
     analysis_id: Annotated[UUID | None, Field(alias="analysisID")] = None
     message: Annotated[str, AfterValidator(no_nul), Field(max_length=65536)] | None = None
+    #: From a remote worker: what it found, and in which attempt; an extension of the contract.
+    run: RunReport | None = None
 
     def to_domain(self) -> Update:
         listed = list(dict.fromkeys(self.analyses or []))

@@ -46,6 +46,8 @@ class SubmissionAddRequest(Wire):
     retention: Moment | None = None
     #: Instead of the policy's selection; an extension.
     workers: References | None = None
+    #: False: run every worker, whatever was found lately; an extension.
+    reuse: bool = True
 
     def to_domain(self) -> NewSubmission:
         return NewSubmission(
@@ -62,6 +64,7 @@ class SubmissionAddRequest(Wire):
             acl=self.acl,
             expiry_at=self.retention,
             workers=self.workers,
+            reuse=self.reuse,
         )
 
 

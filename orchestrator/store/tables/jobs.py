@@ -131,7 +131,7 @@ class JobTaskAnalysis(Base):
 
 
 class WorkerProcess(Base):
-    """A Celery worker process and its lease: it lives while ``seen_at`` keeps moving."""
+    """A process that executes, and its lease: it lives while ``seen_at`` keeps moving."""
 
     __tablename__ = "worker_process"
 
@@ -146,6 +146,10 @@ class WorkerProcess(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
     stopped_at: Mapped[datetime | None]
+    #: Whose key a remote worker has; None: a Celery worker process of ours.
+    user_id: Mapped[int | None]
+    #: What receipts for a remote worker's files are made with.
+    secret: Mapped[str | None]
 
 
 class SetAside(Base):
