@@ -71,8 +71,8 @@ def _root(
 ) -> None:
     """Assay: submit samples, fan them out to analysis workers, read what was found.
 
-    Exit status: 0 all well; 1 not all well; 2 wrong usage or setting; 3 unreachable; 4 not allowed;
-    5 not found; 130 interrupted.
+    Exit status: 0 all well; 1 not all well; 2 wrong usage or setting;
+    3 unreachable; 4 not allowed; 5 not found; 130 interrupted.
     """
 
 

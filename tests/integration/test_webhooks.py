@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +45,7 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.heard.append((dict(self.headers), body))
+                hook.called.set()
                 if hook.trickles:
                     self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
                     hook.release.wait(60)
@@ -57,6 +59,7 @@ class Hook:
                 pass
 
         self.release = threading.Event()
+        self.called = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/told?x=1"
@@ -221,6 +224,22 @@ def test_who_never_takes_anything_is_switched_off(api: Api, hook: Hook) -> None:
     assert again.json()["data"]["state"] == "pending"
     run(made)
     assert len(hook.heard) == heard + 2
+
+
+def test_an_end_does_not_wait_for_an_answer(api: Api, hook: Hook) -> None:
+    webhook = subscribe(api, hook, "job.*")
+    finish(api)
+    hook.trickles = True
+    closing = threading.Event()
+    thread = threading.Thread(target=courier(api).run, args=(closing,))
+    thread.start()
+    assert hook.called.wait(60)
+    began = time.monotonic()
+    closing.set()
+    thread.join(60)
+    assert time.monotonic() - began < sending.PATIENCE
+    (row,) = log(api, webhook)
+    assert (row["state"], row["attempts"], row.get("error")) == ("pending", 1, None)
 
 
 def test_one_is_told_only_what_one_may_see(api: Api, hook: Hook) -> None:

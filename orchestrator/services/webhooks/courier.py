@@ -31,6 +31,7 @@ AT_ONCE = 32
 #: Waits between attempts: doubling, from … to, in seconds.
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 PAUSE = 1.0
+_GLANCE = 0.2
 _CLAIM = timedelta(seconds=2 * PATIENCE + 30)
 #: The others of a subscription that fails wait while one tries, for this long.
 _PROBE = timedelta(seconds=30)
@@ -46,9 +47,11 @@ class Courier:
         self._patience = timedelta(seconds=settings.webhook_patience)
         self._sender = sender or Sender(networks(settings.webhook_networks))
         self._planner = Planner(begin)
+        self._closing = threading.Event()
 
     def run(self, closing: threading.Event) -> None:
         """Deliver until ``closing`` is set. What is away now is tried again in the next round."""
+        self._closing = closing
         while not closing.is_set():
             busy = False
             try:
@@ -65,14 +68,21 @@ class Courier:
         planned = self._planner.round()
         letters = self._claim()
         if letters:
-            attempts = asyncio.run(self._send(letters))
-            self._note(letters, attempts)
+            self._note(asyncio.run(self._send(letters)))
         else:
             self._expire()
         return bool(planned or letters)
 
-    async def _send(self, letters: Sequence[Letter]) -> list[Attempt]:
-        return await asyncio.gather(*map(self._sender.send, letters))
+    async def _send(self, letters: Sequence[Letter]) -> list[tuple[Letter, Attempt]]:
+        """What came of the letters; of those that the end interrupts nothing, their claims run out."""
+        sent = {asyncio.create_task(self._sender.send(each)): each for each in letters}
+        waiting = set(sent)
+        while waiting and not self._closing.is_set():
+            _, waiting = await asyncio.wait(waiting, timeout=_GLANCE)
+        for attempt in waiting:
+            attempt.cancel()
+        await asyncio.wait(sent)
+        return [(letter, each.result()) for each, letter in sent.items() if not each.cancelled()]
 
     def _claim(self) -> list[Letter]:
         """Take what is due; of subscriptions that fail one delivery each, so that they hold up no other."""
@@ -96,11 +106,11 @@ class Courier:
             uow.commit()
         return letters
 
-    def _note(self, letters: Sequence[Letter], attempts: Sequence[Attempt]) -> None:
+    def _note(self, sent: Sequence[tuple[Letter, Attempt]]) -> None:
         at = now()
         with self._begin() as uow:
-            hooks = store.subscriptions(uow.session, [each.webhook_id for each in letters])
-            for letter, attempt in zip(letters, attempts, strict=True):
+            hooks = store.subscriptions(uow.session, [each.webhook_id for each, _ in sent])
+            for letter, attempt in sent:
                 row = store.delivery(uow.session, letter.webhook_id, letter.id)
                 hook = hooks.get(letter.webhook_id)
                 # removed meanwhile
