@@ -22,7 +22,7 @@ SUPER_TYPES = _groups(
             postscript chm visio""",
         "email": "eml msg mbox",
         "script": """javascript powershell vbscript vba vbe batch shell python perl php ruby lua autohotkey
-            autoit hta wsf awk tcl applescript""",
+            autoit hta wsf asp awk tcl applescript""",
         "shortcut": "lnk url",
         "markup": "html xml svg mht",
         "data": "sqlite pcap plist bplist registry pem certificate pickle numpy onnx parquet torrent",

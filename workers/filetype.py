@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,14 @@ from workers._text import Text
 
 _DATABASE = str(pylibmagic.data / "magic.mgc")
 _HEAD = 1024
+_FOOTER = 512
+#: What makes a page or a piece of XML something that Windows runs.
+_RUN_BY_WINDOWS = {
+    "hta": re.compile(rb"<hta:application\b", re.IGNORECASE),
+    "wsf": re.compile(
+        rb"<(?:job|package|scriptlet|component)\b[^>]{0,500}>.{0,4000}?<script\b", re.IGNORECASE | re.DOTALL
+    ),
+}
 _VERSION = "1.0"
 
 _OLE_STREAMS = {
@@ -118,6 +128,8 @@ def _decide(sample: Sample, mime: str, description: str, label: str) -> str:
         return signed
     extension = _extension(sample.file_name)
     type_ = _types.MAGIKA_TYPES.get(label, label)
+    if type_ in {"html", "xml", "asp", "txt"} and (run := _run_by_windows(sample.path)):
+        return run
     if type_ == "vba" and extension != "bas":  # one language to the model; a file of its own is VBScript
         return "vbscript"
     if type_ not in {"txt", "unknown"}:
@@ -138,9 +150,25 @@ def _by_signature(path: Path, description: str, label: str) -> str:
         (head.startswith(b"X5O!P%@AP[4"), lambda: "com"),  # EICAR is a program for DOS
         (head.startswith(b"\xef\xbe\xad\xdeNullsoftInst", 4), lambda: "nsis"),  # an installer's overlay
         (head.lstrip().startswith(b"{\\rt"), lambda: "rtf"),
+        (head.startswith(b"#@~^"), lambda: "vbe"),  # Microsoft's script encoder, of whichever language
+        (head.startswith(bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3")), lambda: "one"),
+        (head.startswith((b"vhdxfile", b"conectix")) or _ends_as_disk(path), lambda: "vhd"),
         (b"%PDF-" in head, lambda: "pdf"),  # readers accept a header anywhere in the first kilobyte
     ]
     return next((decide() for matches, decide in signatures if matches), "")
+
+
+def _run_by_windows(path: Path) -> str:
+    with path.open("rb") as file:
+        text = file.read(_HEAD * 64)
+    return next((type_ for type_, pattern in _RUN_BY_WINDOWS.items() if pattern.search(text)), "")
+
+
+def _ends_as_disk(path: Path) -> bool:
+    """Whether a footer says that this is a virtual disk of a fixed size, whose beginning is the disk's."""
+    with path.open("rb") as file:
+        file.seek(-min(_FOOTER, path.stat().st_size), os.SEEK_END)
+        return file.read(8) == b"conectix"
 
 
 def _ole_type(path: Path, description: str) -> str:

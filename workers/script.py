@@ -41,7 +41,7 @@ class Script(BaseModel):
 @analysis_worker(
     "script",
     version="1.0",
-    accepts={"script", "html", "svg", "mht"},
+    accepts={"script", "html", "svg", "mht", "url", "registry"},
     result=Script,
     limits=Limits(seconds=90, cpu_seconds=90),
 )

@@ -111,6 +111,23 @@ def test_scripts_by_content_and_only_then_by_name(analyse, text, name, type_):
     assert analyse(filetype, text.encode(), name).classification.type == type_
 
 
+@pytest.mark.parametrize(
+    ("content", "type_"),
+    [
+        (b"<html><HTA:APPLICATION ID='x'><script language='VBScript'>x = 1</script></html>", "hta"),
+        (b"<?xml version='1.0'?><job id='a'><script language='JScript'>var s = 1;</script></job>", "wsf"),
+        (b"<scriptlet><registration progid='x'/><script language='JScript'>x()</script></scriptlet>", "wsf"),
+        (b"#@~^DgAAAA==\\ko$K6,JC\x7fV^GJqAQAAA==^#~@", "vbe"),
+        (bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + bytes(2000), "one"),
+        (b"vhdxfile" + bytes(70_000), "vhd"),
+        (bytes(5000) + b"conectix" + bytes(504), "vhd"),
+    ],
+)  # fmt: skip
+def test_what_mail_carries_besides_documents(analyse, content, type_):
+    """Web pages and XML that Windows runs, encoded scripts, notes and disks are told by their content."""
+    assert analyse(filetype, content, "x").classification.type == type_
+
+
 def test_a_name_cannot_hide_a_program(analyse, launchers):
     """A PE called invoice.pdf is a PE."""
     assert analyse(filetype, next(iter(launchers.values())), "invoice.pdf").classification.type == "pe"
