@@ -23,6 +23,8 @@ from orchestrator.store.unit_of_work import Begin
 
 #: Rows that one transaction removes: it holds its locks for some milliseconds.
 BATCH = 500
+#: … and jobs, each of which takes some dozens of other rows along.
+JOBS = 50
 #: A blob this young may belong to a row that is still being written.
 _YOUNG = timedelta(days=1)
 
@@ -70,10 +72,11 @@ def prune(begin: Begin, settings: Settings, *, seconds: float | None = None) -> 
     pruned = Pruned()
     for name, before in _moments(settings).items():
         choose, remove = _CLASSES[name]
-        removed = BATCH
-        while removed == BATCH:
+        batch = JOBS if name == "jobs" else BATCH
+        removed = batch
+        while removed == batch:
             with begin() as uow:
-                removed = remove(uow.session, choose(before, BATCH))
+                removed = remove(uow.session, choose(before, batch))
                 uow.commit()
             setattr(pruned, name, getattr(pruned, name) + removed)
             if until is not None and time.monotonic() >= until:

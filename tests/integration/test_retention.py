@@ -80,7 +80,7 @@ def test_old_jobs_go_with_their_job_tasks_and_history(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In batches, however many there are; one that is open stays, whatever its age."""
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "JOBS", 2)
     for _ in range(5):
         ended(ledger, 8 * DAY)
     young = ended(ledger, 6 * DAY)
@@ -138,7 +138,7 @@ def test_old_audit_entries_service_tasks_and_sessions_go(ledger: Ledger) -> None
 
 def test_the_sweep_removes_a_part_in_each_round(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much is old, a round ends."""
-    monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention, "JOBS", 1)
     for _ in range(2):
         ended(ledger, 8 * DAY)
     monkeypatch.setattr(sweeping, "_PRUNING", 0.0)
