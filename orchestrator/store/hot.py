@@ -6,6 +6,8 @@ do: every function returns None rather than guess.
 
 from __future__ import annotations
 
+import itertools
+import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,14 +15,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+import asyncpg
 from sqlalchemy import make_url
 
 from orchestrator.domain.paging import DEFAULT_LIMIT
 from orchestrator.store.paging import COUNT_CEILING
 
 Row = Sequence[Any]
+
+#: How long a read waits for a connection, in seconds, before the ordinary road is taken.
+_PATIENCE = 1.0
 
 _JOB_TASK = """
 SELECT t.id, t.worker, t.state, t.message, t.enqueued_at, t.start_at, t.end_at, j.customer_id,
@@ -92,37 +96,53 @@ class HotReads(ABC):
 
 
 class PostgresReads(HotReads):
-    """Over an asynchronous pool: a thread for each read would cost more than the read."""
+    """With asyncpg, which takes a third of psycopg's CPU for a read of one row."""
 
     def __init__(self, url: str, size: int = 8) -> None:
-        super().__init__("postgresql", "%s")
-        conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
-        self._pool = AsyncConnectionPool(
-            conninfo,
-            min_size=1,
-            max_size=size,
-            timeout=1.0,
-            open=False,
-            kwargs={"autocommit": True, "prepare_threshold": 1, "application_name": "assay-reads"},
-        )
+        super().__init__("postgresql", "?")
+        for name in ("_one", "_many", "_jobs", "_all_jobs"):
+            setattr(self, name, _numbered(getattr(self, name)))
+        self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._size = size
+        self._pool: asyncpg.Pool | None = None
 
     async def open(self) -> None:
-        await self._pool.open()
+        # connects when first used: the database may be away now
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._size,
+            timeout=_PATIENCE,
+            reset=_leave,
+            server_settings={"application_name": "assay-reads", "default_transaction_read_only": "on"},
+        )
 
     async def close(self) -> None:
-        await self._pool.close()
+        if self._pool:
+            await self._pool.close()
 
     def _key(self, key: UUID) -> Any:
         return key
 
     async def _fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row] | None:
-        try:
-            async with self._pool.connection() as connection:
-                cursor = connection.cursor(binary=True)
-                await cursor.execute(statement.encode(), parameters)
-                return await cursor.fetchall()
-        except (psycopg.Error, PoolTimeout):
+        if self._pool is None:
             return None
+        try:
+            async with self._pool.acquire(timeout=_PATIENCE) as connection:
+                rows: Sequence[Row] = await connection.fetch(statement, *parameters)
+                return rows
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            return None
+
+
+def _numbered(statement: str) -> str:
+    """With ``$1``, ``$2`` … for question marks."""
+    numbers = itertools.count(1)
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", statement)
+
+
+async def _leave(_connection: asyncpg.Connection) -> None:
+    """Nothing is set on a connection that only reads: putting it back costs no round trip."""
 
 
 class SqliteReads(HotReads):
