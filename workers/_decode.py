@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from workers._encoded_script import decoded_parts, without_parts
+
 _LAYER_LIMIT, _DEPTH_LIMIT, _SIZE_LIMIT, _BLOBS_PER_LAYER = 40, 6, 4 << 20, 50
 _TOTAL_LIMIT = 4 << 20
 _SHORTEST, _PRINTABLE = 12, 0.9
 _UNICODE = 0x110000
+#: What a text changed with a key is told by, and how far it is searched.
+_WORDS, _SEARCHED = (b"http://", b"https://", b"powershell", b"WScript.", b"cmd.exe"), 1 << 16
 
 #: How files begin that scripts carry along.
 MAGICS = {
@@ -65,6 +69,9 @@ def layers(text: str) -> Iterator[Layer]:
 
 
 def _undo(text: str) -> Iterator[Layer]:
+    for part in decoded_parts(text):
+        yield Layer("script encoder", part[:_SIZE_LIMIT])
+    text = without_parts(text)
     plain = text
     for pattern, replace in _REWRITES:
         plain = pattern.sub(replace, plain)
@@ -79,11 +86,33 @@ def _undo(text: str) -> Iterator[Layer]:
 
 
 def _look_at(method: str, blob: bytes) -> Iterator[Layer]:
+    known = False
     for name, content in ((method, blob), (f"{method}, inflated", _inflate(blob))):
         if any(content.startswith(magic) for magic in MAGICS):
+            known = True
             yield Layer(name, payload=content)
         elif len(content) >= _SHORTEST and (text := _readable(content)):
+            known = True
             yield Layer(name, text[:_SIZE_LIMIT])
+    for key in () if known else _keys(blob):
+        changed = blob.translate(bytes(number ^ key for number in range(256)))
+        if any(changed.startswith(magic) for magic in MAGICS):
+            yield Layer(f"{method}, exclusive or {key:#x}", payload=changed)
+        elif text := _readable(changed):
+            yield Layer(f"{method}, exclusive or {key:#x}", text[:_SIZE_LIMIT])
+
+
+def _keys(blob: bytes) -> Iterator[int]:
+    """Keys of one byte under which a program begins here, or a word of commands stands here."""
+    if len(blob) < _SHORTEST:
+        return
+    head = blob[:_SEARCHED]
+    for key in range(1, 256):
+        place = int.from_bytes(blob[0x3C:0x40].ljust(4, b"\0"), "little") ^ (key * 0x01010101)
+        header = bytes(byte ^ key for byte in b"PE\0\0")
+        program = blob[:2] == bytes((0x4D ^ key, 0x5A ^ key)) and blob[place : place + 4] == header
+        if program or any(bytes(byte ^ key for byte in word) in head for word in _WORDS):
+            yield key
 
 
 def _inflate(blob: bytes) -> bytes:

