@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--write", action="store_true", help="write the page")
     given = parser.parse_args(arguments)
-    full = recording.Extent(tasks=5_000, rounds=given.rounds or 3)
+    full = recording.Extent(tasks=5_000, rounds=given.rounds or 2)
     extent = recording.Extent(tasks=1_000, rounds=1) if given.quick else full
     peers = [peer for peer in PEERS if peer.script in given.peer]
     for peer in peers:

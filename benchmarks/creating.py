@@ -47,7 +47,7 @@ CHALLENGES = 4_000
 class Extent:
     """How long, and with how many submitters at once."""
 
-    seconds: float = 8.0
+    seconds: float = 5.0
     rounds: int = 3
     submitters: int = 64
 
@@ -136,10 +136,9 @@ def over_http(way: str, broker: str, postgres: PostgresServer, extent: Extent) -
             began = time.monotonic()
             done = load.run(api.url, requests, connections=extent.submitters, seconds=extent.seconds)
             published = until(lambda: not unpublished(store)) - began
-            made = count(store, Job) - before
-            check(where, before + made, before + done.requests)
-            if not made:
-                raise SystemExit(f"no job was made within {extent.seconds} s")
+            made = settled(where, store) - before
+            if made < max(1, done.requests):
+                raise SystemExit(f"{done.requests} jobs answered, {made} in the store")
             thousands = made / 1000
             return Created(
                 done.rate,
@@ -193,13 +192,17 @@ def count(store: Store, table: type[Job | JobTask]) -> int:
         return uow.session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def check(where: Place, made: int, answered: int) -> None:
-    """No answered job is missing, and each has its eight messages in the queues."""
+def settled(where: Place, store: Store) -> int:
+    """Jobs in the store, once each has its eight messages in the queues: requests cut off still finish."""
     depths = Depths(where.settings)
-    waiting = sum(depths(name) or 0 for name in NAMES)
+
+    def jobs_if_even() -> bool:
+        made = count(store, Job)
+        return sum(depths(name) or 0 for name in NAMES) == JOB_SIZE * made and count(store, Job) == made
+
+    until(jobs_if_even, patience=120, pause=0.2)
     depths.close()
-    assert made >= answered, f"{answered} answered, {made} in the store"
-    assert waiting == JOB_SIZE * made, f"{waiting} messages for {made} jobs"
+    return count(store, Job)
 
 
 TEXT = """

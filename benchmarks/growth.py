@@ -43,10 +43,10 @@ class Extent:
     sizes: tuple[int, ...] = (10_000, 1_000_000)
     job_tasks: int = 8_000
     seconds: float = 4.0
-    rounds: int = 3
+    rounds: int = 2
 
 
-FULL = Extent(sizes=(10_000, 1_000_000, 10_000_000))
+FULL = Extent(sizes=(10_000, 1_000_000, 10_000_000), rounds=3)
 QUICK = Extent(sizes=(2_000, 20_000), job_tasks=800, seconds=1.0, rounds=1)
 
 

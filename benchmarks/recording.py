@@ -44,7 +44,7 @@ class Extent:
     """How much to do."""
 
     tasks: int = 20_000
-    sandboxed: int = 1_500
+    sandboxed: int = 1_000
     rounds: int = 3
     processes: int = 2
 
