@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from orchestrator.cli.app import app
 from orchestrator.settings import Settings
 from scripts import settings_reference, state_machine
-from tests.acceptance.documents import DOCS, examples, run_page
+from tests.acceptance.documents import DOCS, commands, examples, run_page
 from tests.running import ASSAY, Stack
 
 pytestmark = pytest.mark.timeout(600)
@@ -47,6 +51,42 @@ def test_every_example_is_run_or_says_why_not(name: str) -> None:
     found = examples(DOCS / name)
     assert [each for each in found if not each.reason]
     assert all(len(each.reason) > 10 for each in found if each.reason)
+
+
+EVERY_PAGE = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_commands_of_every_page_exist(name: str) -> None:
+    """Also where a placeholder keeps an example from being run; and its Python is Python."""
+    for example in examples(DOCS / name):
+        if example.language == "python":
+            compile(example.text, name, "exec")
+            continue
+        for line in commands(example):
+            for words in re.findall(r"(?:^|[\s(])assay((?: [a-z][a-z-]*)+)", line):
+                assert _exists(words.split()), line
+
+
+def _exists(words: list[str]) -> bool:
+    """Whether these words begin with a command; what follows it are its arguments."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        if not hasattr(command, "get_command"):
+            return True
+        found = command.get_command(None, word)
+        if found is None:
+            return bool(command.invoke_without_command)
+        command = found
+    return True
+
+
+def test_a_command_that_does_not_exist_is_noticed() -> None:
+    """Else the test above would say nothing."""
+    assert not _exists(["teleport"])
+    assert not _exists(["job", "teleport"])
+    assert _exists(["job", "show"])
+    assert _exists(["submit", "note"])
 
 
 def test_the_state_machine_is_the_one_in_the_code() -> None:
