@@ -11,7 +11,8 @@ from orchestrator.broker.app import connection
 from orchestrator.broker.dispatch import BROKER_ERRORS, Publisher
 from orchestrator.broker.wire import declaration, is_amqp, queue_name
 from orchestrator.errors import AssayError
-from orchestrator.services.sweeping import SweepReport, Watch, sweep_once
+from orchestrator.services.sweeping import SweepReport, sweep_once
+from orchestrator.services.watching import Watch
 from orchestrator.settings import Settings
 from orchestrator.store.unit_of_work import Begin
 

@@ -6,9 +6,8 @@ done twice. Every step is a transaction of its own with a limit, and safe to run
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.services import retention, servicetasks
 from orchestrator.services.recording import Recorded, record, settle
+from orchestrator.services.watching import Watch
 from orchestrator.settings import Settings
 from orchestrator.store import sweeping as store
 from orchestrator.store.sweeping import Stray
@@ -31,8 +31,6 @@ LIMIT = 1000
 _YOUNG = timedelta(seconds=30)
 #: An empty queue proves messages lost that were sent this long ago.
 _DELIVERY = timedelta(seconds=5)
-#: A wall clock that is ahead of the monotonic one by more than this has stepped.
-_STEP = timedelta(seconds=10)
 #: Rows of worker processes that ended, and challenges that ran out, are kept this long.
 _KEEP = timedelta(days=1)
 #: A round spends at most about this long on what retention removes, in seconds.
@@ -61,50 +59,6 @@ class SweepReport:
         return sum(getattr(self, each.name) for each in fields(self))
 
 
-@dataclass(slots=True)
-class Watch:
-    """What a sweep remembers from one round to the next.
-
-    A process counts as lost once its heartbeat has not moved for a lease by the sweep's own monotonic clock:
-    no step of a wall clock can make it so. Nor does one make a deadline pass: after a step ahead deadlines
-    are judged by the clock as it was for ``settling`` seconds, in which what was made before it gets done.
-    """
-
-    lease: float
-    settling: float = 0.0
-    _moved: dict[UUID, tuple[datetime, float]] = field(default_factory=dict)
-
-    _told: tuple[datetime, float] | None = None
-    _stepped: float | None = None
-
-    def present(self) -> datetime:
-        """The moment by which deadlines are judged."""
-        at, ticks = now(), time.monotonic()
-        if self._told is not None:
-            expected = self._told[0] + timedelta(seconds=ticks - self._told[1])
-            if at > expected + _STEP:
-                self._stepped = ticks if self._stepped is None else self._stepped
-                if ticks - self._stepped < self.settling:
-                    return expected
-        self._told, self._stepped = (at, ticks), None
-        return at
-
-    def lost(self, processes: Sequence[WorkerProcess]) -> set[UUID]:
-        """Those of the processes that do not live any more."""
-        present = time.monotonic()
-        gone = set()
-        for process in processes:
-            seen, since = self._moved.get(process.id, (None, present))
-            if process.seen_at != seen:
-                since = present
-            self._moved[process.id] = process.seen_at, since
-            if process.stopped_at is not None or present - since >= self.lease:
-                gone.add(process.id)
-        for key in self._moved.keys() - {process.id for process in processes}:
-            del self._moved[key]
-        return gone
-
-
 def sweep_once(
     begin: Begin,
     dispatch: Dispatch,
@@ -128,8 +82,7 @@ def sweep_once(
     _tell_unserved(begin, served, report)
     _publish(begin, dispatch, settings, report)
     if depth is not None:
-        held = {name for process in live for name, count in process.holding.items() if count}
-        _publish_vanished(begin, dispatch, served - held, depth, report)
+        _publish_vanished(begin, dispatch, live, depth, watch, report)
     _expire(begin, processes, lost, report)
     report.pruned = retention.prune(begin, settings, seconds=_PRUNING).total
     return report
@@ -256,14 +209,24 @@ def _again(uow: UnitOfWork, at: datetime, settings: Settings) -> Sequence[Messag
 
 
 def _publish_vanished(
-    begin: Begin, dispatch: Dispatch, workers: set[str], depth: Depth, report: SweepReport
+    begin: Begin,
+    dispatch: Dispatch,
+    live: Sequence[WorkerProcess],
+    depth: Depth,
+    watch: Watch | None,
+    report: SweepReport,
 ) -> None:
     """Send again what an empty queue shows to be lost: a broker forgot, or a worker died with it."""
+    held = {name for process in live for name, count in process.holding.items() if count}
+    served = {name for process in live for name in process.workers}
     with begin(write=False) as uow:
         before = now() - _DELIVERY
-        for worker in sorted(store.workers_waited_for(uow.session) & workers):
+        for worker in sorted(store.workers_waited_for(uow.session) & served):
             rows = store.waiting(uow.session, worker, before, LIMIT)
-            if rows and depth(worker) == 0:
+            if worker in held or not rows or depth(worker) != 0:
+                if watch:
+                    watch.refilled(worker)
+            elif watch is None or watch.told(worker, live):
                 dispatch(rows)
                 report.republished += len(rows)
 

@@ -19,7 +19,8 @@ import uvicorn
 from sqlalchemy import select
 
 from orchestrator.domain.vocabulary import Role
-from orchestrator.services.sweeping import Watch, sweep_once
+from orchestrator.services.sweeping import sweep_once
+from orchestrator.services.watching import Watch
 from orchestrator.store.tables import WorkerProcess
 from tests.integration.api import Api
 from tests.integration.backends import dies_with_us, eventually

@@ -17,8 +17,9 @@ from orchestrator.domain.ids import new_id
 from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.messages import JobTaskMessage
 from orchestrator.domain.vocabulary import JobState, JobTaskState, StatusOverride, Tlp
-from orchestrator.services import access, sweeping
-from orchestrator.services.sweeping import SweepReport, Watch, sweep_once
+from orchestrator.services import access, watching
+from orchestrator.services.sweeping import SweepReport, sweep_once
+from orchestrator.services.watching import Watch
 from orchestrator.store.tables import Challenge, JobTask, SampleRow, Submission, Verdict, WorkerProcess
 from tests.integration.ledger import SHA, Ledger
 
@@ -115,6 +116,34 @@ def test_messages_that_a_process_holds_are_not_lost(ledger: Ledger) -> None:
     assert sweep(ledger, depth=lambda _: 0).republished == 0
 
 
+def test_a_process_that_has_not_spoken_since_may_hold_them(ledger: Ledger) -> None:
+    """What it took from the queue after its last heartbeat, it tells with the next."""
+    process = ledger.process("yara")
+    other = ledger.process("yara")
+    ledger.job("yara", age=MINUTE)
+    watch = Watch(lease=60)
+
+    def speak(key: UUID, holding: int) -> None:
+        with ledger.begin() as uow:
+            row = uow.session.get_one(WorkerProcess, key)
+            row.seen_at, row.holding = row.seen_at + timedelta(seconds=2), {"yara": holding}
+            uow.commit()
+
+    def republished() -> int:
+        return sweep(ledger, watch=watch, depth=lambda _: 0).republished
+
+    assert republished() == 0
+    speak(process.id, 0)
+    assert republished() == 0, "the other process has not spoken yet"
+    speak(other.id, 1)
+    assert republished() == 0, "the other process holds it"
+    speak(other.id, 0)
+    assert republished() == 0, "each is asked anew"
+    speak(process.id, 0)
+    speak(other.id, 0)
+    assert republished() == 1
+
+
 def test_a_lost_worker(ledger: Ledger) -> None:
     """What a process was executing whose lease ran out goes back to the queue as the next attempt."""
     gone, live = ledger.process("a", seen=HOUR), ledger.process("a", "b")
@@ -189,7 +218,7 @@ def test_a_clock_that_stepped_ahead(ledger: Ledger, monkeypatch: pytest.MonkeyPa
     watch = Watch(lease=60, settling=3600)
     _, (live,) = ledger.job("a")
     sweep(ledger, watch=watch)
-    monkeypatch.setattr(sweeping, "now", lambda: now() + 2 * HOUR)
+    monkeypatch.setattr(watching, "now", lambda: now() + 2 * HOUR)
     _, (late,) = ledger.job("b", deadline=-timedelta(seconds=1))
     assert sweep(ledger, watch=watch).timed_out == 1
     assert ledger.job_task(live).state is JobTaskState.enqueued
@@ -200,11 +229,11 @@ def test_a_stepped_clock_is_believed_in_the_end(monkeypatch: pytest.MonkeyPatch)
     """Once whatever was made before the step has had its time; one that goes back is believed at once."""
     watch = Watch(lease=60, settling=0.05)
     watch.present()
-    monkeypatch.setattr(sweeping, "now", lambda: now() + HOUR)
+    monkeypatch.setattr(watching, "now", lambda: now() + HOUR)
     assert watch.present() < now() + MINUTE
     threading.Event().wait(0.1)
     assert watch.present() > now() + 50 * MINUTE
-    monkeypatch.setattr(sweeping, "now", lambda: now() - HOUR)
+    monkeypatch.setattr(watching, "now", lambda: now() - HOUR)
     assert watch.present() < now() - 50 * MINUTE
 
 
