@@ -37,7 +37,7 @@ def show(sha256: Sha256, json: Json = False) -> None:
             row["userAgent"]["version"],
             row["analysisScore"],
             output.moment(row["createdTimestamp"]),
-            row["id"],
+            row["analysisID"],
         )
         for row in analyses
     ]
