@@ -14,6 +14,7 @@ from orchestrator.settings import Settings
 from orchestrator.store.blobs import open_blobs
 from orchestrator.store.engine import make_engine
 from orchestrator.store.hot import open_hot_reads
+from orchestrator.store.memory import memory_of
 from orchestrator.store.unit_of_work import UnitOfWork
 from orchestrator.web.app import routes
 
@@ -21,6 +22,7 @@ from orchestrator.web.app import routes
 def make_application(settings: Settings) -> Application:
     """The parts that a serving process has at hand. Call it in the process that uses them, after any fork."""
     engine = make_engine(settings.database)
+    memory_of(engine).window = settings.queue_window
     begin = partial(UnitOfWork, engine)
     publisher = Publisher(settings, begin)
 

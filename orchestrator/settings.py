@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     job_deadline: int = Field(HOUR, ge=1)
     #: The queue limit: this many open job tasks refuse new submissions with 503; 0: none.
     max_open_job_tasks: int = Field(0, ge=0)
+    #: New samples and submissions are refused with 503 while the disk that keeps the embedded database or the
+    #: blobs has fewer bytes free; 0: never.
+    min_free_disk: int = Field(256 * MEBIBYTE, ge=0)
+    #: So many messages of live work, and of bulk work, wait in the broker for each analysis worker; what is
+    #: over waits in the store, where customers take turns. 0: everything goes to the broker at once.
+    queue_window: int = Field(256, ge=0)
     #: A job task is tried this often when its worker is lost or says "temporary".
     max_attempts: int = Field(3, ge=1, le=100)
     #: How long the second attempt waits; each further one twice as long.

@@ -18,6 +18,7 @@ from orchestrator.api.routes import ROUTERS, metrics
 from orchestrator.api.security import Keys
 from orchestrator.services.application import Application
 from orchestrator.services.audit import AuditTrail
+from orchestrator.services.creating import Creator
 from orchestrator.services.guesses import Guesses
 from orchestrator.services.metrics import Metrics
 
@@ -49,6 +50,7 @@ def make_app(application: Application) -> FastAPI:
     settings = application.settings
     app.state.application = application
     app.state.audit = AuditTrail(application.begin)
+    app.state.creator = Creator(application.settings, application.begin, application.dispatch)
     app.state.keys = Keys(application.begin, Guesses(settings.key_failures_per_minute))
     app.state.feed = Feed(application.begin)
     for router in ROUTERS:

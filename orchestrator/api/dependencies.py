@@ -14,6 +14,7 @@ from orchestrator.domain.clock import now
 from orchestrator.domain.moments import parse_moment
 from orchestrator.domain.paging import DEFAULT_LIMIT
 from orchestrator.services.application import Application
+from orchestrator.services.creating import Creator
 from orchestrator.store.unit_of_work import UnitOfWork
 
 SHA256 = "^[0-9a-fA-F]{64}$"
@@ -28,6 +29,15 @@ def _application(request: Request) -> Application:
 
 
 App = Annotated[Application, Depends(_application)]
+
+
+def _creator(request: Request) -> Creator:
+    creator: Creator = request.app.state.creator
+    return creator
+
+
+#: Takes new samples and submissions, together with whatever else comes at the same time.
+Create = Annotated[Creator, Depends(_creator)]
 
 
 def _writing(application: App) -> Iterator[UnitOfWork]:
@@ -82,6 +92,7 @@ __all__ = [
     "SHA256",
     "SHORT_NAME",
     "App",
+    "Create",
     "Ids",
     "Limit",
     "Moment",

@@ -19,6 +19,7 @@ from orchestrator.api.security import Keys
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.paging import DEFAULT_LIMIT
 from orchestrator.domain.vocabulary import Role
+from orchestrator.services.planning import is_unserved
 from orchestrator.store.hot import HotReads, Row
 from orchestrator.store.paging import COUNT_CEILING
 
@@ -97,6 +98,7 @@ def job_task(row: Row) -> dict[str, Any]:
         "worker": worker,
         "state": state,
         "message": message,
+        "flags": ["unserved"] if is_unserved(worker, state, message) else None,
         "enqueuedTimestamp": enqueued,
         "startTimestamp": start,
         "endTimestamp": end,

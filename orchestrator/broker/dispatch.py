@@ -22,7 +22,8 @@ from orchestrator.services import publishing
 from orchestrator.settings import Settings
 from orchestrator.store.unit_of_work import Begin
 
-#: Messages that go to the broker in one batch, and that wait in memory at most: the sweep sends what is over.
+#: Messages from which on a batch goes to the broker, and that wait in memory at most: the sweep sends what
+#: is over.
 BATCH = 1000
 WAITING = 100_000
 
@@ -41,7 +42,9 @@ class Publisher:
         self._settings = settings
         self._publication = Publication(settings)
         self._begin = begin
-        self._waiting: deque[Message] = deque()
+        #: what was handed over together stays together: an outbox's row goes when all of it is sent
+        self._waiting: deque[Sequence[Message]] = deque()
+        self._count = 0
         self._changed = threading.Condition()
         self._busy = False
         self._closing = False
@@ -52,10 +55,11 @@ class Publisher:
         if not messages:
             return
         with self._changed:
-            if self._closing or len(self._waiting) > WAITING:
+            if self._closing or self._count > WAITING:
                 log.warning("left to the sweep", action="publish-skipped", count=len(messages))
                 return
-            self._waiting.extend(messages)
+            self._waiting.append(messages)
+            self._count += len(messages)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
@@ -94,7 +98,10 @@ class Publisher:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     break
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                batch: list[Message] = []
+                while self._waiting and len(batch) < BATCH:
+                    batch += self._waiting.popleft()
+                self._count -= len(batch)
                 self._busy = True
             self._publish(batch)
         self._publication.close()
@@ -106,9 +113,10 @@ class Publisher:
             self._publication.close()
             log.warning("left to the sweep", action="publish-failed", count=len(batch), error=str(error))
             return
+        unsent = set(batch).difference(sent) if len(sent) < len(batch) else ()
         try:
             with self._begin() as uow:
-                publishing.published(uow, sent, now())
+                publishing.published(uow, sent, now(), unsent)
                 uow.commit()
         except AssayError as error:
             # they are on their way; the sweep will send them twice, which changes nothing

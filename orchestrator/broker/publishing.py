@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection, Producer
+from kombu.transport import redis
 
 from orchestrator.broker.app import connection
 from orchestrator.broker.wire import Prepared, declaration, is_amqp, prepare
@@ -34,7 +39,7 @@ class Publication:
             self._connection = connection(self._settings)
         prepared = [prepare(each, amqp=self._amqp) for each in messages]
         if not self._amqp:
-            return _publish_redis(self._connection, prepared)
+            return _publish_virtual(self._connection.default_channel, prepared)
         if self._confirmed is None:
             self._confirmed = _Confirmed(self._connection.default_channel)
         return self._confirmed.publish(prepared)
@@ -47,9 +52,12 @@ class Publication:
             self._connection = None
 
 
-def _publish_redis(open_connection: Connection, prepared: Sequence[Prepared]) -> list[Message]:
-    producer = Producer(open_connection.default_channel, auto_declare=False)
-    with producer.batch():
+def _publish_virtual(channel: Any, prepared: Sequence[Prepared]) -> list[Message]:
+    """Put messages into the lists that kombu's transport keeps queues in."""
+    if isinstance(channel, redis.Channel):
+        _push(channel, prepared)
+    else:
+        producer = Producer(channel, auto_declare=False)
         for each in prepared:
             producer.publish(
                 each.body,
@@ -61,6 +69,37 @@ def _publish_redis(open_connection: Connection, prepared: Sequence[Prepared]) ->
                 correlation_id=each.headers["id"],
             )
     return [each.message for each in prepared]
+
+
+def _push(channel: redis.Channel, prepared: Sequence[Prepared]) -> None:
+    """One command for each list: kombu's own way, a command for each message, takes ten times as long."""
+    lists: defaultdict[str, list[bytes]] = defaultdict(list)
+    for each in prepared:
+        lists[channel._q_for_pri(each.queue, each.priority)].append(_redis_message(each))  # noqa: SLF001
+    with channel.client.pipeline(transaction=False) as pipeline:
+        for name, messages in lists.items():
+            pipeline.lpush(name, *messages)
+        pipeline.execute()
+
+
+def _redis_message(each: Prepared) -> bytes:
+    """The message as kombu's virtual transports spell it."""
+    return orjson.dumps(
+        {
+            "body": b64encode(each.body).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": each.headers,
+            "properties": {
+                "correlation_id": each.headers["id"],
+                "delivery_mode": _PERSISTENT,
+                "delivery_info": {"exchange": "", "routing_key": each.queue},
+                "priority": each.priority,
+                "body_encoding": "base64",
+                "delivery_tag": os.urandom(16).hex(),
+            },
+        }
+    )
 
 
 class _Confirmed:

@@ -26,6 +26,7 @@ from orchestrator.services.executing import Process
 from orchestrator.settings import Settings
 from orchestrator.store.blobs import Blobs, open_blobs
 from orchestrator.store.engine import make_engine
+from orchestrator.store.memory import memory_of
 from orchestrator.store.unit_of_work import UnitOfWork
 from orchestrator.worker import AnalysisWorker
 
@@ -43,6 +44,7 @@ class Runtime:
         self.workers = {each.name: each for each in workers}
         # whatever works here tries again where the database is away
         self._engine = make_engine(settings.database, ping=False)
+        memory_of(self._engine).window = settings.queue_window
         self.blobs: Blobs = open_blobs(settings)
         self.dispatch = Publisher(settings, self.begin)
         self.process = Process(new_id(), platform.node(), os.getpid(), version("assay"))

@@ -9,6 +9,7 @@ from kombu import Connection
 
 from orchestrator.broker.app import connection
 from orchestrator.broker.dispatch import BROKER_ERRORS, Publisher
+from orchestrator.broker.releasing import Releaser
 from orchestrator.broker.wire import declaration, is_amqp, queue_name
 from orchestrator.errors import AssayError
 from orchestrator.services.sweeping import SweepReport, sweep_once
@@ -31,11 +32,13 @@ class Sweeper:
 
     def run(self, closing: threading.Event) -> None:
         """Sweep until ``closing`` is set."""
+        releasing = Releaser(self._begin, self._publisher).start(closing)
         try:
             while not closing.is_set():
                 self.round()
                 closing.wait(self._settings.sweep_interval)
         finally:
+            releasing.join(10)
             self._publisher.close()
             self._depths.close()
 

@@ -23,6 +23,8 @@ def fold(text: str) -> str:
 
     Case folding, unlike lower case, looks at no neighbours: a part of a text folds as the text does.
     """
+    if text.isascii() and text.isprintable():
+        return text.lower()
     return text.translate(_NO_TEXT).encode(errors="ignore").decode().casefold()
 
 
@@ -43,6 +45,9 @@ def text_of(*parts: object) -> str:
 
 def _words(part: object, room: int) -> Iterator[str]:
     """The folded values in a part, until they fill the room."""
+    if type(part) is str and room > 0:
+        yield fold(part)
+        return
     waiting = [iter((part,))]
     while waiting and room > 0:
         value = next(waiting[-1], waiting)

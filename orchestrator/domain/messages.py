@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ class JobTaskMessage:
     worker: str
     attempt: int = 1
     priority: int = 5
+    #: The outbox's row that goes once this message, and all of the same row, are with the broker.
+    outbox: UUID | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

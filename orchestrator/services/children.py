@@ -32,7 +32,7 @@ def plan_children(
     known = store.samples_under(uow.session, roots)
     tlps = store.tlp_of_jobs(uow.session, {job.id for job, _ in deep})
     counts = Counter(root for root, _ in known)
-    messages: list[Message] = []
+    wanted: list[tuple[planning.Sample, planning.Wish]] = []
     for job, child in deep:
         root = job.root_job_id or job.id
         # the root's own sample is under it as well
@@ -49,9 +49,9 @@ def plan_children(
             root_job_id=root,
             by=SERVICE_USER,
         )
-        sample = store.sample(uow.session, child.sha256)
-        messages += reuse(uow, settings, planning.plan(uow, settings, sample, wish))
-    return messages
+        wanted.append((store.sample(uow.session, child.sha256), wish))
+    plans = planning.plan_all(uow, settings, wanted)
+    return [message for each in plans.planned for message in reuse(uow, settings, each)]
 
 
 def _submission(uow: UnitOfWork, job: JobRow, child: NewChild, tlp: Tlp) -> Submission:

@@ -75,9 +75,9 @@ def reclassify(
         submission.meta_data if submission else {},
         workers=[name for name, _ in workers],
         by=caller.user,
+        judged=False,
     )
     planned = planning.plan(uow, settings, sample, wish)
-    planned.job.judged = False
     uow.commit()
     dispatch(planned.messages)
     return Reclassification(sha256, planned.job.id, present, version)

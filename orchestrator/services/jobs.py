@@ -24,6 +24,7 @@ from orchestrator.store import access as access_store
 from orchestrator.store import jobs as store
 from orchestrator.store import planning as planning_store
 from orchestrator.store import submissions as submission_store
+from orchestrator.store.planning import NewJobTask
 from orchestrator.store.tables import Analysis, Job, JobTask, JobTaskEvent
 from orchestrator.store.unit_of_work import UnitOfWork
 
@@ -126,10 +127,10 @@ def add_job_task(
     job = store.lock_job(uow.session, job_id)
     if job.state in _CLOSED:
         raise Refused(f"job {job_id} is {job.state}: it takes no more job tasks")
-    if store.job_task_of(uow.session, job_id, worker):
+    if planning_store.job_task_exists(uow.session, job_id, worker):
         raise Invalid("worker", f"worker {worker} has a job task in this job already")
     row = _external(job, worker, now())
-    planning_store.add_job_tasks(uow.session, [row], Actor.client, caller.user)
+    planning_store.add_job_tasks(uow.session, [row], Actor.client, [caller.user])
     if state is not JobTaskState.enqueued:
         record(uow, [_transition(row.id, Update(state=state), caller)])
     uow.commit()
@@ -137,18 +138,21 @@ def add_job_task(
     return get_job_task(uow, caller, job_id, row.id)
 
 
-def _external(job: Job, worker: str, at: datetime) -> JobTask:
-    return JobTask(
+def _external(job: Job, worker: str, at: datetime) -> NewJobTask:
+    return NewJobTask(
         id=new_id(),
         job_id=job.id,
         worker=worker,
         state=JobTaskState.enqueued,
+        message=None,
         attempt=1,
         priority=job.priority,
         celery=False,
         enqueued_at=at,
         due_at=at,
+        published_at=None,
         deadline_at=job.deadline_at,
+        lane=None,
     )
 
 
@@ -205,7 +209,7 @@ def cancel(
     if not wanted:
         raise Refused(f"nothing of job {job_id} is left to cancel: it is {job.state}")
     at = now()
-    planning_store.forget_pending(uow.session, job_id)
+    planning_store.forget_pending(uow.session, [job_id])
     recorded = record(
         uow,
         [

@@ -21,6 +21,7 @@ from orchestrator.domain.clock import now
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.errors import Unavailable
 from orchestrator.services.times import Times
+from orchestrator.store import backlog
 from orchestrator.store import metrics as store
 from orchestrator.store.unit_of_work import Begin, UnitOfWork
 from orchestrator.store.workers import processes_alive
@@ -30,6 +31,8 @@ MEMORY = 1.0
 
 #: A client may name a method as it likes; each would be a series of its own.
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+#: So many held job tasks are counted.
+_MOST_HELD = 1_000_000
 _STATES = (JobTaskState.enqueued, JobTaskState.executing)
 
 
@@ -113,14 +116,27 @@ def _work(uow: UnitOfWork, lease: timedelta) -> Iterator[Metric]:
     served = GaugeMetricFamily(
         "assay_serving_processes", "Live worker processes that serve a worker.", labels=["worker"]
     )
+    unserved = GaugeMetricFamily(
+        "assay_unserved_job_tasks",
+        "Enqueued job tasks whose worker no live process serves.",
+        labels=["worker"],
+    )
+    held = GaugeMetricFamily(
+        "assay_held_job_tasks",
+        "Enqueued job tasks that wait in the store for their customer's turn.",
+        labels=["worker"],
+    )
+    beyond = backlog.held(uow.session, _MOST_HELD)
     for worker in workers:
+        held.add_metric([worker], beyond.get(worker, 0))
         for state in _STATES:
             row = rows.get((worker, state))
             job_tasks.add_metric([worker, state.value], row.number if row else 0)
         waiting = rows.get((worker, JobTaskState.enqueued))
         age.add_metric([worker], max(0.0, (at - waiting.oldest).total_seconds()) if waiting else 0.0)
         served.add_metric([worker], serving[worker])
-    yield from (job_tasks, age, served)
+        unserved.add_metric([worker], waiting.celery if waiting and not serving[worker] else 0)
+    yield from (job_tasks, age, served, unserved, held)
     yield _gauge("assay_worker_processes", "Live worker processes.", len(processes))
 
 

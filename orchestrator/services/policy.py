@@ -8,21 +8,45 @@ from uuid import UUID
 
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
-from orchestrator.domain.policy import DefaultPolicy, Facts, evaluate, parse_options, parse_rule
+from orchestrator.domain.policy import DefaultPolicy, Facts, Rule, evaluate, parse_options, parse_rule
 from orchestrator.errors import Invalid
 from orchestrator.services import workers as registry
 from orchestrator.store import policies as store
 from orchestrator.store import workers as worker_store
 from orchestrator.store.tables import Policy, RegisteredWorker
 from orchestrator.store.unit_of_work import UnitOfWork
+from orchestrator.store.workers import Served
+
+#: For how long what another process changed may go unseen, in seconds.
+MEMORY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
     """The live workers of a job, in order, and its options."""
 
-    workers: list[RegisteredWorker]
+    workers: list[Served]
     options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The policy, the rules and the live workers, as planning needs them."""
+
+    default: DefaultPolicy
+    rules: Sequence[Rule]
+    workers: Mapping[UUID, Served]
+    by_name: Mapping[str, Served]
+
+    def select(self, facts: Facts) -> Selected:
+        """What a job of these facts gets. A worker that was deleted drops out."""
+        selection = evaluate(self.default, self.rules, facts)
+        chosen = [self.workers[each] for each in selection.workers if each in self.workers]
+        return Selected(chosen, selection.options)
+
+    def named(self, short_names: Sequence[str]) -> list[Served]:
+        """The live workers of these short names, each once, in that order."""
+        return [self.by_name[name] for name in dict.fromkeys(short_names) if name in self.by_name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +57,34 @@ class PolicyView:
     workers: Sequence[RegisteredWorker]
 
 
+def book(uow: UnitOfWork) -> Book:
+    """The policy in force: what this process changed shows at once, what others changed within a moment."""
+    if uow.changed:
+        return _load(uow)
+    return uow.memory.recall("policy", MEMORY, lambda: _load(uow))
+
+
+def _load(uow: UnitOfWork) -> Book:
+    stored = store.policy_parts(uow.session)
+    live = worker_store.live(uow.session)
+    if stored.workers is None:
+        # until an administrator names workers, it is every live one that Celery serves
+        chosen = [worker.id for worker in live if worker.celery]
+    else:
+        chosen = [UUID(each) for each in stored.workers]
+    return Book(
+        DefaultPolicy(chosen, parse_options(stored.options)),
+        [parse_rule(rule.match, rule.action) for rule in store.live_rules(uow.session)],
+        {worker.id: worker for worker in live},
+        {worker.short_name: worker for worker in live},
+    )
+
+
 def select(
     uow: UnitOfWork, *, customer_id: int, meta_data: Mapping[str, str], type_: str, super_type: str
 ) -> Selected:
-    """What a job of this customer over a sample of this classification gets; empty texts: not classified.
-
-    A worker that was deleted drops out. Until an administrator names workers, every live worker that
-    Celery serves is in the default policy.
-    """
-    stored = store.policy_parts(uow.session)
-    if stored.workers is None:
-        chosen = [worker.id for worker in worker_store.live_served(uow.session)]
-    else:
-        chosen = [UUID(each) for each in stored.workers]
-    rules = [parse_rule(rule.match, rule.action) for rule in store.live_rules(uow.session)]
-    facts = Facts(customer_id, meta_data, type_, super_type)
-    selection = evaluate(DefaultPolicy(chosen, parse_options(stored.options)), rules, facts)
-    live = worker_store.live_by_id(uow.session, selection.workers)
-    return Selected([live[each] for each in selection.workers if each in live], selection.options)
+    """What a job of this customer over a sample of this classification gets; empty texts: not classified."""
+    return book(uow).select(Facts(customer_id, meta_data, type_, super_type))
 
 
 def get_policy(uow: UnitOfWork) -> PolicyView:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO
-from uuid import UUID
 
 import pyzipper
 
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
+from orchestrator.domain.ids import new_id
 from orchestrator.errors import Denied, Invalid, NotFound, TooSmall
 from orchestrator.settings import Settings
 from orchestrator.store import samples as store
@@ -31,11 +31,19 @@ PASSWORD = b"infected"
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """Bytes that are in the blob store, and who brought them."""
+
+    caller: Caller
+    facts: BlobFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Uploaded:
     """An upload's answer: whether the sample was there before, and a solved challenge token."""
 
     exists: bool
-    sample: SampleRow
+    sample: BlobFacts
     challenge: Challenge
 
 
@@ -50,34 +58,24 @@ class Described:
 
 def add_sample(uow: UnitOfWork, caller: Caller, facts: BlobFacts, settings: Settings) -> Uploaded:
     """Record a sample whose bytes are in the blob store; one that was deleted lives again."""
-    fresh = register(uow, facts)
-    sample = store.get_sample(uow.session, facts.sha256)
-    assert sample is not None
-    challenge = _challenge(caller, sample, 0, sample.size, sample.sha256, settings)
-    uow.session.add(challenge)
+    uploaded = add_all(uow, [Arrived(caller, facts)], settings)
     uow.commit()
-    return Uploaded(not fresh, sample, challenge)
+    return uploaded[0]
 
 
-def register(uow: UnitOfWork, facts: BlobFacts) -> bool:
-    """Make the sample's row where there is none, revive a deleted one; whether it is new. Does not commit."""
-    fresh = store.insert_sample(
-        uow.session,
-        {
-            "sha256": facts.sha256,
-            "sha512": facts.sha512,
-            "sha1": facts.sha1,
-            "md5": facts.md5,
-            "size": facts.size,
-            "created_at": now(),
-        },
+def add_all(uow: UnitOfWork, arrived: Sequence[Arrived], settings: Settings) -> list[Uploaded]:
+    """The same for many at once; does not commit."""
+    fresh = store.insert_samples(
+        uow.session, {each.facts.sha256: each.facts for each in arrived}.values(), now()
     )
-    if not fresh:
-        sample = store.lock_sample(uow.session, facts.sha256)
-        if sample is not None and sample.deleted_at:
-            sample.deleted_at, sample.created_at, fresh = None, now(), True
-            uow.flush()
-    return fresh
+    uploaded = []
+    for each in arrived:
+        sha256 = each.facts.sha256
+        challenge = _challenge(each.caller, sha256, 0, each.facts.size, sha256, settings)
+        uploaded.append(Uploaded(sha256 not in fresh, each.facts, challenge))
+        fresh.discard(sha256)
+    store.add_challenges(uow.session, [each.challenge for each in uploaded])
+    return uploaded
 
 
 def known(uow: UnitOfWork, sha256: str) -> SampleRow:
@@ -120,30 +118,18 @@ def ask(uow: UnitOfWork, blobs: Blobs, caller: Caller, sha256: str, settings: Se
     length = min(_MIN_CHALLENGE, sample.size) + secrets.randbelow(max(1, longest - _MIN_CHALLENGE + 1))
     offset = secrets.randbelow(sample.size - length + 1)
     answer = hashlib.sha256(blobs.read(sha256, offset, length)).hexdigest()
-    challenge = _challenge(caller, sample, offset, length, answer, settings)
+    challenge = _challenge(caller, sha256, offset, length, answer, settings)
     uow.session.add(challenge)
     uow.commit()
     return challenge
 
 
-def redeem(uow: UnitOfWork, caller: Caller, sha256: str, challenge_id: UUID, answer: str) -> None:
-    """Use up a token; :class:`Invalid` where it is wrong, foreign, used or expired. Does not commit."""
-    challenge = store.use_challenge(uow.session, challenge_id, now())
-    good = (
-        challenge is not None
-        and challenge.sample_sha256 == sha256
-        and challenge.user_id == caller.user_id
-        and secrets.compare_digest(challenge.answer, answer.lower())
-    )
-    if not good:
-        raise Invalid("challengeToken", "the challenge token is wrong, used, expired or not yours")
-
-
 def _challenge(
-    caller: Caller, sample: SampleRow, offset: int, length: int, answer: str, settings: Settings
+    caller: Caller, sha256: str, offset: int, length: int, answer: str, settings: Settings
 ) -> Challenge:
     return Challenge(
-        sample_sha256=sample.sha256,
+        id=new_id(),
+        sample_sha256=sha256,
         user_id=caller.user_id,
         answer=answer,
         offset=offset,

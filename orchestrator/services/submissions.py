@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from uuid import UUID
 
 from orchestrator.domain.caller import Caller
-from orchestrator.domain.clock import now
-from orchestrator.domain.ids import new_id
 from orchestrator.domain.messages import Dispatch
 from orchestrator.domain.paging import Found, Page, SortKey
-from orchestrator.domain.vocabulary import Tlp
-from orchestrator.errors import Denied, Invalid, NotFound, Unavailable
-from orchestrator.services import access, planning, samples
-from orchestrator.services import workers as registry
-from orchestrator.services.reuse import reuse
+from orchestrator.errors import AssayError, Denied, NotFound
+from orchestrator.services import samples
+from orchestrator.services.submitting import Asked, NewSubmission, add_all
 from orchestrator.settings import Settings
 from orchestrator.store import access as access_store
-from orchestrator.store import jobs as job_store
 from orchestrator.store import samples as sample_store
 from orchestrator.store import submissions as store
 from orchestrator.store.tables import AccessGrant, SampleRow, Submission
 from orchestrator.store.unit_of_work import UnitOfWork
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSubmission:
-    """What a client tells of its observation."""
-
-    challenge_id: UUID
-    answer: str
-    file_name: str
-    user_agent_name: str
-    user_agent_version: str
-    customer: str | None = None
-    observed_at: datetime | None = None
-    mime_type: str = "application/octet-stream"
-    meta_data: Mapping[str, str] = field(default_factory=dict)
-    tlp: Tlp = Tlp.amber
-    acl: Sequence[str] = ()
-    expiry_at: datetime | None = None
-    #: Instead of the policy's selection, where given.
-    workers: Sequence[str] | None = None
-    #: Whether what was found lately may stand for a run, where the settings have a window for it.
-    reuse: bool = True
+__all__ = [
+    "NewSubmission",
+    "add_submission",
+    "get_submission",
+    "grants_of",
+    "list_submissions",
+    "touch",
+]
 
 
 def add_submission(
@@ -55,56 +35,13 @@ def add_submission(
 
     None where a similar one was seen within the configured window: accepted, but not stored (220).
     """
-    samples.known(uow, sha256)
-    customer_id = access.customer_for(uow, caller, new.customer)
-    at = now()
-    if new.tlp is Tlp.red:
-        raise Invalid("tlp", "red submissions are not accepted")
-    if new.expiry_at is not None and new.expiry_at <= at:
-        raise Invalid("retention", "must lie in the future")
-    _check_room(uow, settings)
-    samples.redeem(uow, caller, sha256, new.challenge_id, new.answer)
-    row = _row(new, caller, sha256, customer_id, at)
-    window = settings.similar_submission_window
-    if window and store.similar_since(uow.session, row, at - timedelta(seconds=window)):
-        uow.commit()
-        return None
-    uow.session.add(row)
-    uow.flush()
-    access.grant(uow, caller, row.id, new.acl)
-    sample = touch(uow, row)
-    workers = None if new.workers is None else registry.names_of(uow, new.workers, "workers")
-    wish = planning.Wish(customer_id, row.id, row.meta_data, workers=workers, by=caller.user)
-    planned = planning.plan(uow, settings, sample, wish)
-    messages = reuse(uow, settings, planned) if new.reuse else planned.messages
+    added = add_all(uow, settings, [Asked(caller, sha256, new)])
+    answer = added.answers[0]
+    if isinstance(answer, AssayError):
+        raise answer
     uow.commit()
-    dispatch(messages)
-    return store.get_submission(uow.session, row.id)
-
-
-def _check_room(uow: UnitOfWork, settings: Settings) -> None:
-    limit = settings.max_open_job_tasks
-    if limit and job_store.open_job_tasks(uow.session) >= limit:
-        raise Unavailable(f"{limit} job tasks are waiting already; try again later", retry_after=30)
-
-
-def _row(new: NewSubmission, caller: Caller, sha256: str, customer_id: int, at: datetime) -> Submission:
-    return Submission(
-        id=new_id(),
-        sample_sha256=sha256,
-        customer_id=customer_id,
-        user_id=caller.user_id,
-        file_name=new.file_name,
-        mime_type=new.mime_type,
-        meta_data=dict(new.meta_data),
-        tlp=new.tlp,
-        user_agent_name=new.user_agent_name,
-        user_agent_version=new.user_agent_version,
-        observed_at=new.observed_at or at,
-        submitted_at=at,
-        expiry_at=new.expiry_at,
-        flags=[],
-    )
+    dispatch(added.messages)
+    return answer.row if answer else None
 
 
 def touch(uow: UnitOfWork, row: Submission) -> SampleRow:

@@ -17,9 +17,11 @@ from orchestrator.domain.messages import Dispatch, Message
 from orchestrator.domain.transition import Transition
 from orchestrator.domain.vocabulary import JobTaskState
 from orchestrator.services import retention, servicetasks
+from orchestrator.services.planning import unserved
 from orchestrator.services.recording import Recorded, record, settle
 from orchestrator.services.watching import Watch
 from orchestrator.settings import Settings
+from orchestrator.store import outbox
 from orchestrator.store import sweeping as store
 from orchestrator.store.sweeping import Stray
 from orchestrator.store.tables import WorkerProcess
@@ -86,11 +88,6 @@ def sweep_once(
     _expire(begin, processes, lost, report)
     report.pruned = retention.prune(begin, settings, seconds=_PRUNING).total
     return report
-
-
-def unserved(worker: str) -> str:
-    """What an enqueued job task says while no live process serves its worker."""
-    return f"no live worker serves {worker}"
 
 
 def _out_of_lease(processes: Sequence[WorkerProcess], settings: Settings) -> set[UUID]:
@@ -197,10 +194,15 @@ def _publish(begin: Begin, dispatch: Dispatch, settings: Settings, report: Sweep
     grace = timedelta(seconds=settings.publish_grace)
     with begin(write=False) as uow:
         fresh = store.unpublished(uow.session, at, grace, LIMIT)
+        left, done = outbox.stale(uow.session, at - grace, LIMIT)
         service = servicetasks.stale(uow, settings)
         again = _again(uow, at, settings)
-    dispatch([*fresh, *service, *again])
-    report.published += len(fresh) + len(service)
+    if done:
+        with begin() as uow:
+            outbox.remove(uow.session, done)
+            uow.commit()
+    dispatch([*fresh, *left, *service, *again])
+    report.published += len(fresh) + len(left) + len(service)
     report.republished += len(again)
 
 

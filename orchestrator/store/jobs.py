@@ -114,10 +114,6 @@ def get_job_task(session: Session, job_task_id: UUID) -> JobTask | None:
     return session.get(JobTask, job_task_id)
 
 
-def job_task_of(session: Session, job_id: UUID, worker: str) -> JobTask | None:
-    return session.scalar(select(JobTask).where(JobTask.job_id == job_id, JobTask.worker == worker))
-
-
 def job_tasks(session: Session, job_id: UUID, page: Page) -> Found[JobTask]:
     statement = select(JobTask).where(JobTask.job_id == job_id)
     return paged(session, statement, page, JOB_TASK_SORT, JobTask.id)
@@ -165,7 +161,7 @@ def existing_analyses(session: Session, sha256: str, ids: Sequence[UUID]) -> set
     return set(session.scalars(statement))
 
 
-def open_job_tasks(session: Session) -> int:
-    """How many job tasks wait or run."""
-    statement = select(func.count()).select_from(JobTask).where(JobTask.state.in_(("enqueued", "executing")))
-    return session.scalar(statement) or 0
+def open_job_tasks(session: Session, most: int) -> int:
+    """How many job tasks wait or run, counted up to ``most``."""
+    some = select(JobTask.worker).where(JobTask.state.in_(("enqueued", "executing"))).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0

@@ -14,16 +14,17 @@ from orchestrator.store.tables import JobTask, SetAside, Webhook, WebhookDeliver
 # spelled as the partial indexes spell them: SQLite uses such an index for nothing else
 _OPEN = text("job_task.state IN ('enqueued', 'executing')")
 _PENDING = text("webhook_delivery.state = 'pending'")
-_UNPUBLISHED = text("job_task.state = 'enqueued' AND job_task.published_at IS NULL")
+_UNPUBLISHED = text("job_task.state = 'enqueued' AND job_task.published_at IS NULL AND job_task.lane IS NULL")
 
 
 def open_job_tasks(session: Session) -> Sequence[Any]:
-    """(worker, state, how many, the oldest's enqueuing) of what is open."""
+    """(worker, state, how many, the oldest's enqueuing, how many for Celery) of what is open."""
     statement = select(
         JobTask.worker,
         JobTask.state,
         func.count().label("number"),
         func.min(JobTask.enqueued_at).label("oldest"),
+        func.count().filter(JobTask.celery).label("celery"),
     )
     return session.execute(statement.where(_OPEN).group_by(JobTask.worker, JobTask.state)).all()
 

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.vocabulary import JobTaskState
+from orchestrator.store.planning import NewJob
 from orchestrator.store.tables import Analysis, Job, JobTask, JobTaskAnalysis, RegisteredWorker
 
 #: How many earlier analyses of a sample are looked at: with other options they are of no use.
@@ -37,7 +38,7 @@ def enqueued_of(session: Session, job_id: UUID) -> dict[str, UUID]:
     return {row.worker: row.id for row in session.execute(statement)}
 
 
-def earlier_of(session: Session, job: Job, workers: Sequence[str], since: datetime) -> list[Earlier]:
+def earlier_of(session: Session, job: NewJob, workers: Sequence[str], since: datetime) -> list[Earlier]:
     """What these workers, in the versions that are registered now, found for the job's own customer.
 
     The newest come first.

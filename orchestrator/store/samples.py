@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
 from orchestrator.domain.caller import Caller
+from orchestrator.store import bulk
 from orchestrator.store.tables import (
     AccessGrant,
     Challenge,
@@ -21,6 +23,8 @@ from orchestrator.store.tables import (
     Submission,
     Verdict,
 )
+
+_CHALLENGE = tuple(column.name for column in Challenge.__table__.columns)
 
 
 def get_sample(session: Session, sha256: str) -> SampleRow | None:
@@ -32,17 +36,48 @@ def lock_sample(session: Session, sha256: str) -> SampleRow | None:
     return session.get(SampleRow, sha256, with_for_update=True, populate_existing=True)
 
 
-def insert_sample(session: Session, values: dict[str, Any]) -> bool:
-    """Insert unless the sample is there already; whether it was inserted."""
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+class NewSample(Protocol):
+    """What a sample's row is made of."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def sha512(self) -> str: ...
+    @property
+    def sha1(self) -> str: ...
+    @property
+    def md5(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+def insert_samples(session: Session, samples: Iterable[NewSample], at: datetime) -> set[str]:
+    """Make the rows of samples that have none, and revive deleted ones; the hashes of these."""
+    connection = session.connection()
+    # in the order of the hashes, as locks are taken
+    new = {each.sha256: each for each in sorted(samples, key=lambda each: each.sha256)}
+    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = (
-        insert(SampleRow)
-        .values(**values)
-        .on_conflict_do_nothing(index_elements=["sha256"])
+        upsert(SampleRow.__table__)
+        .values([_values(each, at) for each in new.values()])
+        .on_conflict_do_update(
+            index_elements=["sha256"],
+            set_={"deleted_at": None, "created_at": at},
+            where=SampleRow.deleted_at.is_not(None),
+        )
         .returning(SampleRow.sha256)
     )
-    return session.execute(statement).first() is not None
+    return set(connection.execute(statement).scalars())
+
+
+def _values(new: NewSample, at: datetime) -> dict[str, Any]:
+    values = {name: getattr(new, name) for name in ("sha256", "sha512", "sha1", "md5", "size")}
+    return {**values, "created_at": at, "search": SampleRow.keyword_text(values.get)}
+
+
+def add_challenges(session: Session, rows: Sequence[Challenge]) -> None:
+    """Insert challenges that no session knows."""
+    bulk.insert_many(session.connection(), Challenge.__table__, _CHALLENGE, rows)
 
 
 def readable_submissions(caller: Caller) -> ColumnElement[bool]:
@@ -87,15 +122,70 @@ def samples_by_sha256(session: Session, hashes: Iterable[str]) -> dict[str, Samp
     return {row.sha256: row for row in rows}
 
 
-def use_challenge(session: Session, challenge_id: UUID, at: datetime) -> Challenge | None:
-    """The challenge, marked as used by this call; None where it is unknown, expired or was used before."""
+class Token(NamedTuple):
+    """A challenge that can still be answered."""
+
+    id: UUID
+    sample_sha256: str
+    user_id: int
+    answer: str
+
+
+def lock_tokens(session: Session, ids: Collection[UUID], at: datetime) -> dict[UUID, Token]:
+    """Those of the challenges that are neither used nor expired, until the transaction ends ours."""
     statement = (
-        update(Challenge)
-        .where(Challenge.id == challenge_id, Challenge.used_at.is_(None), Challenge.expires_at > at)
-        .values(used_at=at)
-        .returning(Challenge)
+        select(*(getattr(Challenge, name) for name in Token._fields))
+        .where(Challenge.id.in_(list(ids)), Challenge.used_at.is_(None), Challenge.expires_at > at)
+        .order_by(Challenge.id)
+        .with_for_update()
     )
-    return session.scalar(statement)
+    return {row.id: Token(*row) for row in session.connection().execute(statement)}
+
+
+def use_tokens(session: Session, ids: Collection[UUID], at: datetime) -> None:
+    """Mark challenges as used."""
+    table = Challenge.__table__
+    session.connection().execute(update(table).where(table.c.id.in_(list(ids))).values(used_at=at))
+
+
+@dataclass(slots=True)
+class LockedSample:
+    """A sample under its lock, with the moments of its submissions."""
+
+    sha256: str
+    deleted_at: datetime | None
+    latest_classification_id: UUID | None
+    first_submitted_at: datetime | None
+    last_submitted_at: datetime | None
+    first_observed_at: datetime | None
+    last_observed_at: datetime | None
+
+    def widen(self, submitted_at: datetime, observed_at: datetime) -> None:
+        """Let the first and last moments hold this submission's."""
+        self.first_submitted_at = min(self.first_submitted_at or submitted_at, submitted_at)
+        self.last_submitted_at = max(self.last_submitted_at or submitted_at, submitted_at)
+        self.first_observed_at = min(self.first_observed_at or observed_at, observed_at)
+        self.last_observed_at = max(self.last_observed_at or observed_at, observed_at)
+
+
+_LOCKED = tuple(each.name for each in fields(LockedSample))
+_MOMENTS = _LOCKED[3:]
+
+
+def lock_samples(session: Session, hashes: Collection[str]) -> dict[str, LockedSample]:
+    """Those of the samples that are known, locked in the order of their hashes."""
+    statement = (
+        select(*(getattr(SampleRow, name) for name in _LOCKED))
+        .where(SampleRow.sha256.in_(list(hashes)))
+        .order_by(SampleRow.sha256)
+        .with_for_update(key_share=True)
+    )
+    return {row.sha256: LockedSample(*row) for row in session.connection().execute(statement)}
+
+
+def write_moments(session: Session, samples: Iterable[LockedSample]) -> None:
+    """Write the moments of locked samples."""
+    bulk.update_many(session.connection(), SampleRow.__table__, "sha256", _MOMENTS, list(samples))
 
 
 def customers_by_id(session: Session, ids: Iterable[int]) -> dict[int, Customer]:

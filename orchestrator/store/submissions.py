@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.paging import Found, Page
+from orchestrator.store import bulk
 from orchestrator.store.paging import paged
-from orchestrator.store.samples import readable_submissions
+from orchestrator.store.samples import customers_by_id, readable_submissions
 from orchestrator.store.tables import Submission
 
 _SORT = {"submittedTimestamp": Submission.submitted_at}
+
+
+_NEW = tuple(column.name for column in Submission.__table__.columns)
+
+
+def add_submissions(session: Session, rows: Sequence[Submission]) -> None:
+    """Insert submissions that no session knows, their keyword text included."""
+    bulk.insert_many(session.connection(), Submission.__table__, _NEW, rows)
+
+
+def add_customers(session: Session, rows: Sequence[Submission]) -> None:
+    """Give submissions that no session knows their customers."""
+    customers = customers_by_id(session, (row.customer_id for row in rows))
+    for row in rows:
+        set_committed_value(row, "customer", customers[row.customer_id])
 
 
 def get_submission(session: Session, submission_id: UUID) -> Submission | None:

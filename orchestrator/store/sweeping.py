@@ -59,13 +59,16 @@ def _messages(session: Session, condition: ColumnElement[bool], limit: int) -> l
 
 
 def unpublished(session: Session, at: datetime, grace: timedelta, limit: int) -> list[JobTaskMessage]:
-    """Job tasks that no message was sent for: retries that are due, and what a crash left behind."""
+    """Job tasks that no message was sent for: retries that are due, and what a crash left behind.
+
+    What is held back in a lane waits for its turn.
+    """
     due = or_(
         JobTask.due_at <= at - grace,
         and_(JobTask.attempt > 1, JobTask.due_at <= at),
         JobTask.due_at > at + _FARTHEST,
     )
-    return _messages(session, and_(JobTask.published_at.is_(None), due), limit)
+    return _messages(session, and_(JobTask.published_at.is_(None), JobTask.lane.is_(None), due), limit)
 
 
 def unanswered(session: Session, before: datetime, at: datetime, limit: int) -> list[JobTaskMessage]:

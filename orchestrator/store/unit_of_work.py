@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.errors import Unavailable
 from orchestrator.store.engine import WRITE
+from orchestrator.store.memory import changed, memory_of
 
 #: Errors that mean "the database cannot serve now", not "the statement is wrong".
 OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
@@ -27,6 +28,8 @@ class UnitOfWork:
 
     def __init__(self, engine: Engine, *, write: bool = True) -> None:
         self._engine = engine.execution_options(**{WRITE: write})
+        #: What this process remembers of the store.
+        self.memory = memory_of(engine)
 
     def __enter__(self) -> Self:
         self.session = Session(self._engine, expire_on_commit=False, autoflush=False)
@@ -45,6 +48,14 @@ class UnitOfWork:
     def commit(self) -> None:
         """Make everything since the block began durable."""
         self.session.commit()
+        if self.changed:
+            self.session.info.clear()
+            self.memory.forget()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the memory is older than what this transaction has done."""
+        return changed(self.session)
 
     def flush(self) -> None:
         """Send pending rows to the database, within the transaction."""

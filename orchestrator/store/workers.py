@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -24,6 +24,22 @@ WORKER_SORT: Mapping[str, Any] = {
 _LIVE = RegisteredWorker.deleted_at.is_(None)
 #: Without the three users that a worker's row is shown with.
 _BARE = lazyload("*")
+
+
+class Served(NamedTuple):
+    """What planning needs of a live worker."""
+
+    id: UUID
+    short_name: str
+    accepts: list[str]
+    celery: bool
+    classifies: bool
+
+
+def live(session: Session) -> list[Served]:
+    """Every worker that is not deleted, by name."""
+    statement = select(*(getattr(RegisteredWorker, name) for name in Served._fields)).where(_LIVE)
+    return [Served(*row) for row in session.execute(statement.order_by(RegisteredWorker.short_name))]
 
 
 def find_workers(session: Session, page: Page, *, include_deleted: bool = False) -> Found[RegisteredWorker]:

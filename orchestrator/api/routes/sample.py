@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from asyncio import wrap_future
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from orchestrator.api.dependencies import App, Reading, Sha256Path, Strings, Writing
+from orchestrator.api.dependencies import App, Create, Reading, Sha256Path, Strings, Writing
 from orchestrator.api.envelope import Envelope, JsonResponse, single
 from orchestrator.api.schemas.base import Wire
 from orchestrator.api.schemas.job import JobResponse
 from orchestrator.api.schemas.sample import SampleMetaDataResponse, UploadResponse
 from orchestrator.api.security import CallerDep, SecuredRoute, needs
-from orchestrator.domain.caller import Caller
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import jobs, samples
 from orchestrator.services.application import Application
-from orchestrator.store.spool import Spool
+from orchestrator.services.capacity import check_disk
+from orchestrator.store.spool import BlobFacts, Spool
 from orchestrator.streams import attachment, file_chunks, receive, scratch_file
 
 router = APIRouter(prefix="/sampledb/v2/sample", route_class=SecuredRoute, tags=["samples"])
@@ -40,22 +41,26 @@ _BODY = {
     openapi_extra=_BODY,
 )
 @needs(Role.uploader)
-async def add_sample(request: Request, caller: CallerDep, app: App) -> JsonResponse:
+async def add_sample(request: Request, caller: CallerDep, app: App, create: Create) -> JsonResponse:
     """Upload a sample as the raw body, in any content type."""
-    spool = await run_in_threadpool(app.blobs.spool)
+    spool = await run_in_threadpool(_spool, app)
     with spool:
         await receive(request, spool, app.settings.max_sample_size)
-        return await run_in_threadpool(_keep, app, caller, spool)
+        facts = await run_in_threadpool(samples.accept, app.blobs, spool)
+        uploaded = await wrap_future(create.upload(caller, facts))
+        # a deletion of the same sample that ran meanwhile may have taken the bytes with it
+        await run_in_threadpool(_keep_again, app, spool, facts)
+    return single(UploadResponse.of(uploaded), 200 if uploaded.exists else 201)
 
 
-def _keep(app: Application, caller: Caller, spool: Spool) -> JsonResponse:
-    facts = samples.accept(app.blobs, spool)
-    with app.begin() as uow:
-        uploaded = samples.add_sample(uow, caller, facts, app.settings)
-    # a deletion of the same sample that ran meanwhile may have taken the bytes with it
+def _spool(app: Application) -> Spool:
+    check_disk(app.settings)
+    return app.blobs.spool()
+
+
+def _keep_again(app: Application, spool: Spool, facts: BlobFacts) -> None:
     if not app.blobs.exists(facts.sha256):
         app.blobs.keep(spool)
-    return single(UploadResponse.of(uploaded), 200 if uploaded.exists else 201)
 
 
 @router.get("/{sha256}", operation_id="getSampleMetaData", response_model=Envelope[SampleMetaDataResponse])

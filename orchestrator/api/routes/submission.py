@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from asyncio import wrap_future
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path
 
-from orchestrator.api.dependencies import DEFAULT_LIMIT, App, Limit, Offset, Reading, Sha256Path, Writing
+from orchestrator.api.dependencies import (
+    DEFAULT_LIMIT,
+    App,
+    Create,
+    Limit,
+    Offset,
+    Reading,
+    Sha256Path,
+    Writing,
+)
 from orchestrator.api.envelope import Envelope, JsonResponse, ListEnvelope, page, single
 from orchestrator.api.schemas.submission import (
     ChallengeResponse,
@@ -41,14 +51,14 @@ def get_upload_challenge(caller: CallerDep, uow: Writing, app: App, sha256: Sha2
     responses={NOT_STORED: {"model": Envelope[RateLimited]}},
 )
 @needs(Role.uploader)
-def add_submission(
-    caller: CallerDep, uow: Writing, app: App, sha256: Sha256Path, body: SubmissionAddRequest
+async def add_submission(
+    caller: CallerDep, create: Create, sha256: Sha256Path, body: SubmissionAddRequest
 ) -> JsonResponse:
-    """Record an observation of a sample, and start a job over it."""
-    row = submissions.add_submission(uow, app.dispatch, app.settings, caller, sha256, body.to_domain())
-    if row is None:
+    """Record an observation of a sample, and start a job over it, which ``metaData`` names."""
+    done = await wrap_future(create.submit(caller, sha256, body.to_domain()))
+    if done is None:
         return single(RateLimited(sample_sha256=sha256), NOT_STORED)
-    return single(SubmissionResponse.of(row, submissions.grants_of(uow, [row])[row.id]), 201)
+    return single(SubmissionResponse.of(done.row, done.grants), 201, meta={"job": str(done.job_id)})
 
 
 @router.get("/submission", operation_id="listSubmissions", response_model=ListEnvelope[SubmissionResponse])

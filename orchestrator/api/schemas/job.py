@@ -21,6 +21,7 @@ from orchestrator.api.schemas.base import (
 from orchestrator.api.schemas.remote import RunReport
 from orchestrator.domain.vocabulary import JobState, JobTaskState
 from orchestrator.services.jobs import JobTaskView, JobView, Update
+from orchestrator.services.planning import is_unserved
 from orchestrator.store.jobs import JobFilter
 from orchestrator.store.tables import JobTaskEvent
 
@@ -52,12 +53,16 @@ class JobResponse(Wire):
 
 
 class JobTaskResponse(Wire):
-    """``analysis``, the first of ``analyses``, is for clients of the generation before 3.18."""
+    """``analysis``, the first of ``analyses``, is for clients of the generation before 3.18.
+
+    ``flags`` is an extension, left out where there is nothing to say: ``unserved``, no live worker serves it.
+    """
 
     id: str
     worker: str
     state: JobTaskState
     message: str | None = None
+    flags: list[Literal["unserved"]] | None = None
     enqueued_timestamp: int
     start_timestamp: int | None = None
     end_timestamp: int | None = None
@@ -80,6 +85,7 @@ class JobTaskResponse(Wire):
             worker=row.worker,
             state=row.state,
             message=row.message,
+            flags=["unserved"] if is_unserved(row.worker, row.state, row.message) else None,
             enqueued_timestamp=millis(row.enqueued_at) or 0,
             start_timestamp=millis(row.start_at),
             end_timestamp=millis(row.end_at),

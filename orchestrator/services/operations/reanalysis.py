@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.messages import Message
 from orchestrator.services import planning
 from orchestrator.services.operations.batches import batch_done, place_of, window_of
 from orchestrator.services.operations.step import Context, Step
@@ -26,16 +25,20 @@ def reanalyse_samples(uow: UnitOfWork, context: Context) -> Step:
     total = cursor["total"] if cursor else store.count_samples(session, window)
     batch = store.sample_batch(session, window, place_of(cursor), _SAMPLES)
     latest = store.latest_submissions(session, [row.sha256 for row in batch.rows])
-    messages: list[Message] = []
-    for sample in batch.rows:
-        if (submission := latest.get(sample.sha256)) is not None:
-            wish = planning.Wish(
+    wanted = [
+        (
+            sample,
+            planning.Wish(
                 submission.customer_id,
                 submission.id,
                 submission.meta_data,
                 priority=planning.BULK,
                 workers=context.arguments.get("workers"),
                 by=context.arguments.get("by"),
-            )
-            messages += planning.plan(uow, context.settings, sample, wish).messages
+            ),
+        )
+        for sample in batch.rows
+        if (submission := latest.get(sample.sha256)) is not None
+    ]
+    messages = planning.plan_all(uow, context.settings, wanted).messages
     return batch_done(cursor, batch.end, total, batch.passed, "samples", messages)

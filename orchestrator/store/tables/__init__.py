@@ -8,6 +8,7 @@ from orchestrator.store.tables.jobs import (
     JobTask,
     JobTaskAnalysis,
     JobTaskEvent,
+    Outbox,
     SetAside,
     WorkerProcess,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "JobTask",
     "JobTaskAnalysis",
     "JobTaskEvent",
+    "Outbox",
     "Policy",
     "RegisteredWorker",
     "Rule",

@@ -67,8 +67,11 @@ class JobTask(Base):
         Index("uq_job_task_job_id_worker", "job_id", "worker", unique=True),
         _partial("ix_job_task_deadline_at_open", "deadline_at", where=_OPEN),
         _partial(
-            "ix_job_task_due_at_unpublished", "due_at", where="state = 'enqueued' AND published_at IS NULL"
+            "ix_job_task_due_at_unpublished",
+            "due_at",
+            where="state = 'enqueued' AND published_at IS NULL AND lane IS NULL",
         ),
+        _partial("ix_job_task_lane_id_held", "lane", "id", where="state = 'enqueued' AND lane IS NOT NULL"),
         _partial("ix_job_task_published_at_waiting", "published_at", where="state = 'enqueued'"),
         _partial("ix_job_task_process_id_executing", "process_id", where="state = 'executing'"),
         _partial("ix_job_task_worker_open", "worker", "state", where=_OPEN),
@@ -87,13 +90,26 @@ class JobTask(Base):
     enqueued_at: Mapped[datetime]
     #: Not to be published before this moment (retry with backoff).
     due_at: Mapped[datetime]
-    #: When its message was last sent; None: not yet (the outbox).
+    #: When its message was last sent, or is about to be (:class:`Outbox`); None: not yet.
     published_at: Mapped[datetime | None]
     start_at: Mapped[datetime | None]
     end_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime]
     #: The worker process that executes it.
     process_id: Mapped[UUID | None]
+    #: Where its message is held back while enough wait in the broker (``store/backlog.py``); None: it is not.
+    lane: Mapped[str | None]
+
+
+class Outbox(Base):
+    """What a commit has left to send; gone once all of it is with the broker."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    at: Mapped[datetime]
+    #: The ids of the job tasks, in hexadecimal digits.
+    job_tasks: Mapped[list[str]] = mapped_column(Json)
 
 
 class JobTaskEvent(Base):
