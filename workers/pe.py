@@ -14,6 +14,7 @@ from orchestrator.worker import (
     Child,
     Fact,
     Findings,
+    Limits,
     Sample,
     Tag,
     analysis_worker,
@@ -96,7 +97,14 @@ class Pe(BaseModel):
     capabilities: list[Trait]
 
 
-@analysis_worker("pe", version="1.0", accepts={"pe"}, result=Pe, preload=("lief", "dnfile"))
+@analysis_worker(
+    "pe",
+    version="1.0",
+    accepts={"pe"},
+    result=Pe,
+    limits=Limits(seconds=180, cpu_seconds=150),  # dnfile takes its time with large assemblies
+    preload=("lief", "dnfile"),
+)
 def pe(sample: Sample) -> Findings:
     """Headers, sections, imports, resources, overlay, Authenticode and .NET metadata of a Windows program.
 
