@@ -13,7 +13,8 @@ FROM python:3.13-slim-trixie
 RUN apt-get update \
     && apt-get install -y --no-install-recommends bubblewrap \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin assay
+    && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin assay \
+    && install --directory --owner 10001 --group 10001 --mode 0700 /data
 COPY --from=build /opt/assay /opt/assay
 ENV PATH=/opt/assay/bin:$PATH PYTHONDONTWRITEBYTECODE=1 ASSAY_LOG_FORMAT=json
 USER 10001:10001

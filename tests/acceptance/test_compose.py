@@ -96,18 +96,33 @@ def test_commands_run(stores: dict[str, str], s3: str, tmp_path: Path) -> None:
 def test_parts_are_confined() -> None:
     """Every part runs without capabilities on a read-only root, and only the API can be reached."""
     services = compose.load()["services"]
-    for name in PARTS:
+    for name in ("small", *PARTS):
         assert services[name]["read_only"], name
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["security_opt"] == ["no-new-privileges:true"], name
-    assert [name for name, each in services.items() if "ports" in each] == ["api"]
-    assert services["api"]["ports"] == ["127.0.0.1:8585:8585"]
+    assert [name for name, each in services.items() if "ports" in each] == ["small", "api"]
+    for name in ("small", "api"):
+        assert services[name]["ports"] == ["127.0.0.1:8585:8585"]
+
+
+def test_profiles_are_whole() -> None:
+    """Each has all that its services wait for, and the volumes and networks that they name exist."""
+    file = compose.load()
+    services = file["services"]
+    for profile, wanted in (("small", {"small"}), ("full", set(services) - {"small"})):
+        inside = {name for name, each in services.items() if profile in each["profiles"]}
+        assert inside == wanted
+        for name in sorted(inside):
+            assert set(services[name].get("depends_on", {})) <= inside, name
+            assert set(services[name]["networks"]) <= set(file["networks"]), name
+            volumes = {each.partition(":")[0] for each in services[name].get("volumes", [])}
+            assert volumes <= set(file["volumes"]), name
 
 
 def test_settings_exist() -> None:
     """Every setting in the file is one that Assay knows."""
     known = {f"ASSAY_{name.upper()}" for name in Settings.model_fields}
-    for name in PARTS:
+    for name in ("small", *PARTS):
         assert set(compose.load()["services"][name]["environment"]) <= known
 
 
