@@ -70,7 +70,10 @@ def _said(program: str | None, *arguments: str) -> str:
     """The version in what a program says of itself."""
     if program is None:
         return "not installed"
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    try:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return "unknown"
     found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout)
     return found[0] if found else "unknown"
 

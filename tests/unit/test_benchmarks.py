@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.kit import stamps
+from benchmarks.kit import machine, stamps
 from benchmarks.kit.figures import Spread, percentile, ratios, take_turns
 from benchmarks.kit.load import Requests
 from benchmarks.kit.plots import Bar, bars
@@ -56,7 +56,11 @@ def test_a_table_keeps_its_shape() -> None:
         Table(("what", "rate"), [("a",)]).markdown()
 
 
-def test_pages_are_written_and_the_index_shows_their_first_tables(tmp_path: Path) -> None:
+def test_pages_are_written_and_the_index_shows_their_first_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "describe", lambda: [("cores", "2")])
+    monkeypatch.setattr(machine, "circumstances", lambda: "today")
     first, second = Table(("x",), [("1",)]), Table(("y",), [("2",)], "More")
     plot = bars("Rates", "1/s", [Bar("a", Spread(1, 1, 1))])
     Report("peers", "Against peers", "make bench", [first, second], "Some\ntext.", {"rates": plot}).write(
