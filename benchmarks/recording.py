@@ -92,6 +92,8 @@ def measure(kind: str, broker: str, postgres: PostgresServer | None, extent: Ext
             publish_bare(where.settings, count)
             return drain(kind, where, count, extent.processes)
         with Store(where.settings) as store:
+            # two processes that register the same workers at the same time may get in each other's way
+            store.register()
             publish(where.settings, plant(store, count))
             found = drain(kind, where, count, extent.processes)
             check(store, count)

@@ -217,6 +217,7 @@ def measure(broker: str, postgres: PostgresServer, extent: Extent) -> Measured:
     with ExitStack() as stack:
         where = stack.enter_context(place(broker, postgres))
         store = stack.enter_context(Store(where.settings))
+        store.register()
         api = stack.enter_context(Api(where.settings))
         workers = stack.enter_context(Workers("recorded", where.settings, extent.processes))
         workers.go()

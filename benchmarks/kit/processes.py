@@ -47,6 +47,10 @@ class Process:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def exit_code(self) -> int | None:
+        """None while it lives; negative: the signal that ended it."""
+        return self._process.poll()
+
     def ask(self) -> None:
         """Ask it to end, without waiting for that."""
         self._process.terminate()
@@ -85,7 +89,8 @@ class Workers:
 
         def checked() -> object:
             if not all(each.alive() for each in self._running):
-                raise SystemExit(f"a {self._kind} worker process ended: see above")
+                codes = [each.exit_code() for each in self._running]
+                raise SystemExit(f"a {self._kind} worker process ended, see above; exit codes {codes}")
             return check()
 
         return until(checked, patience)
