@@ -27,9 +27,13 @@ def test_a_file_becomes_a_job(visit):
 
 
 def test_chosen_workers_replace_the_policys(visit):
-    """None of those that exist: no job task."""
-    _, job = submit(visit, worker="nobody")
-    assert "No worker looks at this sample" in visit.get(job).text
+    """One that does not exist is refused, and nothing is submitted."""
+    _, job = submit(visit, worker="looker")
+    assert "looker" in visit.get(job).text
+    answer = visit.upload(b"a sample of some bytes", worker="nobody")
+    assert answer.status_code == 422
+    assert "worker nobody does not exist" in answer.json()["error"]
+    assert len(visit.api.dispatched) == 1
 
 
 @pytest.mark.parametrize(
