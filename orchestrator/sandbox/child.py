@@ -13,14 +13,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
 from orchestrator.sandbox import linux, wire
 from orchestrator.sandbox.confine import House, Place, give_up, make_place, put_sample, separate
 from orchestrator.worker import (
-    ENTRY_POINT_GROUP,
     AnalysisWorker,
     Findings,
     Limits,
@@ -59,16 +57,10 @@ class Ends:
 
 
 def resolve(name: str) -> AnalysisWorker:
-    """The worker of this name, or the one at ``module:attribute``.
-
-    An entry point of the worker's own name is loaded alone: all the others would make the fork server
-    larger, and so each fork slower.
-    """
+    """The worker of this name, or the one at ``module:attribute``."""
     module, colon, attribute = name.partition(":")
     if not colon:
-        points = entry_points(group=ENTRY_POINT_GROUP, name=name)
-        named = [worker for worker in (point.load() for point in points) if worker.name == name]
-        return named[0] if named else find(name)
+        return find(name)
     worker = getattr(importlib.import_module(module), attribute)
     if not isinstance(worker, AnalysisWorker):
         raise TypeError(f"{name} is not an analysis worker")
