@@ -14,6 +14,7 @@ from orchestrator.domain.clock import now
 from orchestrator.domain.vocabulary import Role, SubjectKind
 from orchestrator.errors import Denied, Invalid, NotFound, Unauthenticated
 from orchestrator.store import access as store
+from orchestrator.store.policies import lock_policy
 from orchestrator.store.tables import ApiKey, Customer, Subject
 from orchestrator.store.unit_of_work import UnitOfWork
 
@@ -116,6 +117,10 @@ def ensure_customer(uow: UnitOfWork, short_name: str) -> Customer:
 def service_user(uow: UnitOfWork) -> Subject:
     """The user in whose name the service itself acts."""
     user = store.find_subject(uow.session, SERVICE_USER, SubjectKind.user)
+    if user is None:
+        # processes that start at once on an empty store take turns
+        lock_policy(uow.session)
+        user = store.find_subject(uow.session, SERVICE_USER, SubjectKind.user)
     return user or _add_user(uow, SERVICE_USER, ensure_customer(uow, DEFAULT_CUSTOMER))
 
 

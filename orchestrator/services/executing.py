@@ -13,6 +13,7 @@ from orchestrator.domain.ids import new_id
 from orchestrator.errors import NotFound
 from orchestrator.store import executing as store
 from orchestrator.store.executing import Assignment
+from orchestrator.store.policies import lock_policy
 from orchestrator.store.recording import JobTaskRow
 from orchestrator.store.tables import JobTask, RegisteredWorker, SetAside
 from orchestrator.store.unit_of_work import UnitOfWork
@@ -82,8 +83,9 @@ def assignments(uow: UnitOfWork, job_tasks: Collection[JobTaskRow | JobTask]) ->
 def announce(uow: UnitOfWork, workers: Sequence[AnalysisWorker]) -> None:
     """Register the analysis workers that Celery serves here, or refresh what the registry says of them.
 
-    Names and descriptions that an administrator gave stay.
+    Names and descriptions that an administrator gave stay. Processes that start at once take turns.
     """
+    lock_policy(uow.session)
     known = store.registered(uow.session, [each.name for each in workers])
     for worker in workers:
         row = known.get(worker.name)

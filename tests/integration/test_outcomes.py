@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from orchestrator.domain.lifecycle import Actor
 from orchestrator.domain.vocabulary import JobState, JobTaskState
+from orchestrator.services import executing
 from orchestrator.services.executing import Process
 from orchestrator.services.outcomes import Committed, commit
 from orchestrator.services.recording import Transition
+from orchestrator.store.tables import RegisteredWorker
+from orchestrator.worker import AnalysisWorker, Findings
 from tests.integration.ledger import Ledger
 
 
@@ -21,6 +26,21 @@ def ledger(tmp_path: Path, database_url: str) -> Iterator[Ledger]:
     made = Ledger(tmp_path, database_url)
     yield made
     made.close()
+
+
+def test_processes_that_start_at_once(ledger: Ledger) -> None:
+    """Each finds the registry as the others leave it; none ends because another was there first."""
+    workers = [AnalysisWorker(f"worker-{number}", "1", lambda _: Findings()) for number in range(5)]
+
+    def start(_: int) -> None:
+        with ledger.begin() as uow:
+            executing.announce(uow, workers)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(start, range(8)))
+    with ledger.begin(write=False) as uow:
+        names = sorted(uow.session.scalars(select(RegisteredWorker.short_name)))
+    assert names == [each.name for each in workers]
 
 
 @pytest.fixture
