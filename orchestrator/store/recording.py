@@ -38,6 +38,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.domain.vocabulary import JobState, JobTaskState
 from orchestrator.store import recording_postgresql
+from orchestrator.store.bulk import array
 from orchestrator.store.tables import Analysis, Job, JobTask, JobTaskAnalysis, JobTaskEvent
 
 _JOB = Job.__table__
@@ -172,14 +173,13 @@ def lock(
     """
     connection = session.connection()
     postgresql = is_postgresql(connection)
-    as_parameter = recording_postgresql.array if postgresql else list
-    ids = as_parameter(job_task_ids)
-    both = {"ids": ids, "job_ids": as_parameter(job_ids)}
+    ids, known = list(job_task_ids), list(job_ids)
+    both = {"ids": array(ids), "job_ids": array(known)} if postgresql else {"ids": ids, "job_ids": known}
     jobs = {row[0]: JobRow(*row) for row in connection.execute(_lock_jobs(postgresql=postgresql), both)}
     job_tasks: dict[UUID, JobTaskRow] = {}
     if job_task_ids:
         # whoever holds the jobs' locks alone may change them
-        for row in connection.execute(_job_tasks(postgresql=postgresql), {"ids": ids}):
+        for row in connection.execute(_job_tasks(postgresql=postgresql), {"ids": both["ids"]}):
             job_tasks[row[0]] = JobTaskRow(*row)
     return jobs, job_tasks
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, TextualSelect, text
 
 from orchestrator.domain.vocabulary import JobState
+from orchestrator.store.bulk import array
 from orchestrator.store.tables.base import to_millis
 
 if TYPE_CHECKING:
@@ -120,31 +121,10 @@ def write(connection: Connection, changed: Sequence[Changed], events: Sequence[M
 
 def start_jobs(connection: Connection, job_ids: Collection[UUID], at: datetime) -> None:
     """Mark jobs as executing that are still enqueued."""
-    connection.execute(_START, {"ids": array(job_ids), "at": to_millis(at)})
+    connection.execute(_START, {"ids": array(list(job_ids)), "at": to_millis(at)})
 
 
 def close_jobs(connection: Connection, closing: Mapping[UUID, JobState], at: datetime) -> None:
     """Give jobs their last state."""
-    parameters = {"ids": array(closing), "states": array(closing.values()), "at": to_millis(at)}
+    parameters = {"ids": array(list(closing)), "states": array(list(closing.values())), "at": to_millis(at)}
     connection.execute(_CLOSE, parameters)
-
-
-def array(values: Collection[Any]) -> str:
-    """An array's literal: the driver takes an order of magnitude longer to make one."""
-    first = next(iter(values), None)
-    if not isinstance(first, UUID) and len(set(values)) == 1:
-        # most columns of a batch say one thing
-        return "{" + ",".join([_element(first)] * len(values)) + "}"
-    return "{" + ",".join(map(_element, values)) + "}"
-
-
-def _element(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, UUID):
-        return value.hex
-    if isinstance(value, datetime):
-        return str(to_millis(value))
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)
