@@ -59,7 +59,6 @@ def insert_samples(session: Session, samples: Iterable[NewSample], at: datetime)
     upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = (
         upsert(SampleRow.__table__)
-        .values([_values(each, at) for each in new.values()])
         .on_conflict_do_update(
             index_elements=["sha256"],
             set_={"deleted_at": None, "created_at": at},
@@ -67,7 +66,8 @@ def insert_samples(session: Session, samples: Iterable[NewSample], at: datetime)
         )
         .returning(SampleRow.sha256)
     )
-    return set(connection.execute(statement).scalars())
+    rows = [_values(each, at) for each in new.values()]
+    return set(connection.execute(statement, rows).scalars())
 
 
 def _values(new: NewSample, at: datetime) -> dict[str, Any]:
