@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from orchestrator import tracing
 from orchestrator.api.app import make_app
 from orchestrator.broker.dispatch import Publisher
 from orchestrator.broker.replay import resend
@@ -47,4 +48,7 @@ def api(settings: Settings) -> FastAPI:
     application = make_application(settings)
     app = make_app(application)
     app.router.routes.extend(routes(application))
+    if (traced := tracing.middleware()) is not None:
+        middleware, options = traced
+        app.add_middleware(middleware, **options)
     return app

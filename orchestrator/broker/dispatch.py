@@ -14,7 +14,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from orchestrator.broker.app import check
-from orchestrator.broker.publishing import Publication
+from orchestrator.broker.publishing import publication
 from orchestrator.domain.clock import now
 from orchestrator.domain.messages import Message
 from orchestrator.errors import AssayError
@@ -40,7 +40,7 @@ class Publisher:
 
     def __init__(self, settings: Settings, begin: Begin) -> None:
         self._settings = settings
-        self._publication = Publication(settings)
+        self._publication = publication(settings)
         self._begin = begin
         #: what was handed over together stays together: an outbox's row goes when all of it is sent
         self._waiting: deque[Sequence[Message]] = deque()

@@ -14,9 +14,10 @@ from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection, Producer
 from kombu.transport import redis
 
+from orchestrator import tracing
 from orchestrator.broker.app import connection
 from orchestrator.broker.wire import Prepared, declaration, is_amqp, prepare
-from orchestrator.domain.messages import Message
+from orchestrator.domain.messages import JobTaskMessage, Message
 from orchestrator.settings import Settings
 
 #: How long RabbitMQ may take to confirm a batch, in seconds.
@@ -50,6 +51,23 @@ class Publication:
         if self._connection is not None:
             self._connection.release()
             self._connection = None
+
+
+class TracedPublication(Publication):
+    """A span for each batch, and one in the trace of each job that it serves."""
+
+    def publish(self, messages: Sequence[Message]) -> list[Message]:
+        with tracing.span("publish", messages=len(messages)) as span:
+            sent = super().publish(messages)
+            for each in sent:
+                if isinstance(each, JobTaskMessage) and each.job_id is not None:
+                    span.job(each.job_id, worker=each.worker, attempt=each.attempt)
+        return sent
+
+
+def publication(settings: Settings) -> Publication:
+    """A publication; while tracing is on, one that tells of each batch."""
+    return TracedPublication(settings) if tracing.on() else Publication(settings)
 
 
 def _publish_virtual(channel: Any, prepared: Sequence[Prepared]) -> list[Message]:

@@ -41,7 +41,9 @@ Run = Callable[[Any, Assignment], None]
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
+    """What one commit carries."""
+
     outcomes: list[Transition] = field(default_factory=list)
     claims: list[Received] = field(default_factory=list)
 
@@ -171,14 +173,14 @@ class Recorder:
                 log.exception("batch refused", action="record-failed", size=len(batch.outcomes))
                 self._one_by_one(batch)
 
-    def _take(self) -> _Batch | None:
+    def _take(self) -> Batch | None:
         """The next batch, once there is reason for one; None at the end."""
         with self._changed:
             while not (reason := self._reason()):
                 if self._closing and not self._outcomes:
                     return None
                 self._changed.wait(self._patience())
-            batch = _Batch()
+            batch = Batch()
             while self._outcomes and len(batch.outcomes) < self.pace.largest:
                 batch.outcomes.append(self._outcomes.popleft())
             self._oldest = time.monotonic()
@@ -201,7 +203,7 @@ class Recorder:
             return None
         return max(0.0, self.pace.linger - (time.monotonic() - self._oldest))
 
-    def _commit(self, batch: _Batch) -> None:
+    def _commit(self, batch: Batch) -> None:
         claims = [self._claim(each) for each in batch.claims]
         known = self._take_known(batch.outcomes)
         committed = commit(
@@ -248,16 +250,16 @@ class Recorder:
         if waiting:
             self.acknowledge(waiting)
 
-    def _put_back(self, batch: _Batch) -> None:
+    def _put_back(self, batch: Batch) -> None:
         with self._changed:
             self._outcomes.extendleft(reversed(batch.outcomes))
             if self._accepting:
                 self._received.extendleft(reversed(batch.claims))
 
-    def _one_by_one(self, batch: _Batch) -> None:
+    def _one_by_one(self, batch: Batch) -> None:
         """Find the row that the database refuses, so that it spoils nothing but itself."""
         for outcome in batch.outcomes:
-            single = _Batch([outcome])
+            single = Batch([outcome])
             try:
                 self._commit(single)
             except Unavailable:
@@ -265,11 +267,11 @@ class Recorder:
             except Exception as error:
                 log.exception("refused", action="record-refused", job_task=str(outcome.job_task_id))
                 self._record_refusal(outcome, error)
-        self._put_back(_Batch(claims=batch.claims))
+        self._put_back(Batch(claims=batch.claims))
 
     def _record_refusal(self, outcome: Transition, error: Exception) -> None:
         try:
-            self._commit(_Batch([unstorable(outcome, error)]))
+            self._commit(Batch([unstorable(outcome, error)]))
         except Exception:
             log.exception("given up", action="record-lost", job_task=str(outcome.job_task_id))
             self._release([outcome])

@@ -12,11 +12,13 @@ from uuid import UUID
 
 import structlog
 
+from orchestrator import tracing
 from orchestrator.broker.acknowledging import Acknowledgements
 from orchestrator.broker.analyst import Analyse, Analyst
 from orchestrator.broker.dispatch import Publisher
 from orchestrator.broker.lease import Lease
 from orchestrator.broker.recorder import Recorder, Run
+from orchestrator.broker.traced import TracedRecorder, TracedSandbox, analysing
 from orchestrator.domain.ids import new_id
 from orchestrator.errors import Unavailable
 from orchestrator.sandbox import Level, Sandbox
@@ -49,12 +51,15 @@ class Runtime:
         self.dispatch = Publisher(settings, self.begin)
         self.process = Process(new_id(), platform.node(), os.getpid(), version("assay"))
         readable = settings.worker_options.values()
-        self.sandbox = Sandbox(Level(settings.sandbox_minimum), self.workers, readable=readable)
+        confined = TracedSandbox if tracing.on() else Sandbox
+        self.sandbox = confined(Level(settings.sandbox_minimum), self.workers, readable=readable)
         self.recorder: Recorder
         #: of the consumer; empty until there is one
         self.acknowledgements = Acknowledgements((), amqp=False)
         self.lease: Lease
         self.analyse: Analyse = Analyst(settings, self.blobs, self.sandbox, self.called_off)
+        if tracing.on():
+            self.analyse = analysing(self.analyse)
 
     def called_off(self, job_task_id: UUID, attempt: int) -> bool:
         """Whether a running job task must end."""
@@ -94,7 +99,8 @@ class Runtime:
             executing.announce(uow, list(self.workers.values()))
         with self.begin() as uow:
             executing.start(uow, self.process, self.workers.values())
-        self.recorder = Recorder(self.begin, self.dispatch, self.settings, self.process, run, threads)
+        recorder = TracedRecorder if tracing.on() else Recorder
+        self.recorder = recorder(self.begin, self.dispatch, self.settings, self.process, run, threads)
         self.recorder.start()
         self.lease = Lease(self.begin, self.settings, self.recorder)
         self.lease.start()

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from celery import Task, signals
 
+from orchestrator import tracing
 from orchestrator.broker.analyse import AnalysisFailed, TryAgain
 from orchestrator.broker.pool import TaskPool
 from orchestrator.broker.runtime import Runtime
@@ -38,6 +39,7 @@ def make_runtime(sender: Any, **_: Any) -> None:
     names = {worker_of(queue) for queue in app.amqp.queues.consume_from}
     workers = list(installed([name for name in names if name]).values())
     if getattr(app, "runtime", None) is None:
+        tracing.configure("worker")
         app.runtime = Runtime(app.settings, workers)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import logs
+from orchestrator import logs, tracing
 from orchestrator.broker.process import run_worker
 from orchestrator.broker.sweep import run_sweep
 from orchestrator.cli import stores
@@ -27,6 +27,7 @@ def sweep() -> None:
     """
     settings = load()
     logs.configure(settings)
+    tracing.configure("sweep")
     closing = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: closing.set())
@@ -35,6 +36,7 @@ def sweep() -> None:
         courier.start()
         run_sweep(settings, begin, closing)
         courier.join()
+    tracing.close()
 
 
 @app.command("worker-process", hidden=True)
@@ -42,8 +44,11 @@ def worker_process(workers: Annotated[str, typer.Option()] = "") -> None:
     """Serve analysis workers in this process; `assay worker` starts it."""
     settings = load()
     logs.configure(settings)
+    tracing.configure("worker")
     # what a sample could reach is confined by the sandbox, whoever runs the worker
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     with stores.opened(settings):
         names = [name.strip() for name in workers.split(",") if name.strip()]
-    raise typer.Exit(run_worker(settings, names or None))
+    status = run_worker(settings, names or None)
+    tracing.close()
+    raise typer.Exit(status)

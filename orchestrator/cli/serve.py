@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from orchestrator import bootstrap, logs
+from orchestrator import bootstrap, logs, tracing
 from orchestrator.cli import embedded, stores
 from orchestrator.cli.impatient import ImpatientProtocol
 from orchestrator.settings import load
@@ -35,6 +35,7 @@ def api(
     given: dict[str, Any] = {"host": host, "port": port}
     settings = load(**{name: value for name, value in given.items() if value is not None})
     logs.configure(settings)
+    tracing.configure("api")
     with stores.opened(settings):
         pass
     # uvicorn raises the signal that ended it once more when all is done: that is a good end

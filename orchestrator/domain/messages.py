@@ -16,6 +16,8 @@ class JobTaskMessage:
     worker: str
     attempt: int = 1
     priority: int = 5
+    #: The job that it is of, for its trace.
+    job_id: UUID | None = field(default=None, compare=False)
     #: The outbox's row that goes once this message, and all of the same row, are with the broker.
     outbox: UUID | None = field(default=None, compare=False)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
+from orchestrator import tracing
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.messages import Dispatch
 from orchestrator.errors import Unavailable
@@ -40,9 +41,13 @@ class Creator:
         return self._uploads(Arrived(caller, facts))
 
     def _submit(self, asked: Sequence[Asked]) -> Sequence[Submitted | Exception | None]:
-        with self._begin() as uow:
-            added = submitting.add_all(uow, self._settings, asked)
-            uow.commit()
+        with tracing.span("plan", submissions=len(asked)) as span:
+            with self._begin() as uow:
+                added = submitting.add_all(uow, self._settings, asked)
+                uow.commit()
+            for answer in added.answers:
+                if isinstance(answer, Submitted):
+                    span.job(answer.job_id, batch=len(asked))
         self._dispatch(added.messages)
         return added.answers
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from orchestrator import tracing
 from orchestrator.domain.clock import now
 from orchestrator.domain.lifecycle import FINAL, Actor, sources
 from orchestrator.domain.messages import Message
@@ -109,6 +110,8 @@ def settle(uow: UnitOfWork, jobs: Collection[JobRow], at: datetime, recorded: Re
     store.close_jobs(uow.session, closing, at)
     verdicts.judge(uow, list(closing))
     recorded.closed_jobs += closing
+    for key, state in closing.items():
+        tracing.ended(key, at, state=state.value)
 
 
 _sources = cache(sources)

@@ -94,10 +94,10 @@ def release(session: Session, ids: Collection[UUID], at: datetime, outbox: UUID)
         update(_TASK)
         .where(_TASK.c.id.in_(list(ids)), _ENQUEUED, _HELD)
         .values(lane=None, published_at=at)
-        .returning(_TASK.c.id, _TASK.c.worker, _TASK.c.attempt, _TASK.c.priority)
+        .returning(_TASK.c.id, _TASK.c.worker, _TASK.c.attempt, _TASK.c.priority, _TASK.c.job_id)
     )
     rows = session.connection().execute(statement)
-    return [JobTaskMessage(row.id, row.worker, row.attempt, row.priority, outbox) for row in rows]
+    return [JobTaskMessage(row.id, row.worker, row.attempt, row.priority, row.job_id, outbox) for row in rows]
 
 
 def held(session: Session, most: int) -> Mapping[str, int]:

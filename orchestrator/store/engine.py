@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+from orchestrator import tracing
+from orchestrator.store import statements
 from orchestrator.store.search import functions
 
 #: How long a SQLite writer waits for another one, in milliseconds.
@@ -34,7 +36,15 @@ def make_engine(url: str, *, pool_size: int = 10, ping: bool = True) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(url, parsed.database, pool_size)
+        engine = _sqlite(url, parsed.database, pool_size)
+    else:
+        engine = _postgresql(url, pool_size, ping=ping)
+    if tracing.on():
+        statements.tell(engine)
+    return engine
+
+
+def _postgresql(url: str, pool_size: int, *, ping: bool) -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,

@@ -33,6 +33,7 @@ class Assignment:
     """A claimed job task, and what its worker is told of the sample."""
 
     job_task_id: UUID
+    job_id: UUID
     worker: str
     attempt: int
     sha256: str
@@ -75,7 +76,7 @@ def assignments(session: Session, job_tasks: Collection[JobTaskRow | JobTask]) -
         row[0]: (*row[1:7], *(each or "" for each in row[7:])) for row in rows
     }
     return {
-        each.id: Assignment(each.id, each.worker, each.attempt, *subjects[each.job_id])
+        each.id: Assignment(each.id, each.job_id, each.worker, each.attempt, *subjects[each.job_id])
         for each in job_tasks
         if each.job_id in subjects
     }

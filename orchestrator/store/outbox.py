@@ -42,7 +42,9 @@ def stale(session: Session, before: datetime, limit: int) -> tuple[list[JobTaskM
     messages: list[JobTaskMessage] = []
     done: list[UUID] = []
     for key, job_tasks in found:
-        statement = select(JobTask.id, JobTask.worker, JobTask.attempt, JobTask.priority).where(
+        statement = select(
+            JobTask.id, JobTask.worker, JobTask.attempt, JobTask.priority, JobTask.job_id
+        ).where(
             JobTask.id.in_([UUID(each) for each in job_tasks]),
             JobTask.state == JobTaskState.enqueued,
             JobTask.lane.is_(None),

@@ -163,7 +163,7 @@ def forget_pending(session: Session, job_ids: Collection[UUID]) -> None:
 
 
 def message_of(row: NewJobTask, outbox: UUID | None = None) -> JobTaskMessage:
-    return JobTaskMessage(row.id, row.worker, row.attempt, row.priority, outbox)
+    return JobTaskMessage(row.id, row.worker, row.attempt, row.priority, row.job_id, outbox)
 
 
 def job_task_exists(session: Session, job_id: UUID, worker: str) -> bool:

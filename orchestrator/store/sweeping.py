@@ -50,7 +50,7 @@ class Stray:
 
 def _messages(session: Session, condition: ColumnElement[bool], limit: int) -> list[JobTaskMessage]:
     statement = (
-        select(JobTask.id, JobTask.worker, JobTask.attempt, JobTask.priority)
+        select(JobTask.id, JobTask.worker, JobTask.attempt, JobTask.priority, JobTask.job_id)
         .where(_ENQUEUED, JobTask.celery, condition)
         .order_by(JobTask.due_at)
         .limit(limit)

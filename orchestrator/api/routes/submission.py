@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path
 
+from orchestrator import tracing
 from orchestrator.api.dependencies import (
     DEFAULT_LIMIT,
     App,
@@ -58,6 +59,7 @@ async def add_submission(
     done = await wrap_future(create.submit(caller, sha256, body.to_domain()))
     if done is None:
         return single(RateLimited(sample_sha256=sha256), NOT_STORED)
+    tracing.submitted(done.job_id)
     return single(SubmissionResponse.of(done.row, done.grants), 201, meta={"job": str(done.job_id)})
 
 
