@@ -32,6 +32,8 @@ from orchestrator.store.unit_of_work import Begin
 
 #: Waits between attempts to reach a database that is away, in seconds: doubling, from … to.
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
+#: A claim that a database does not answer is waited for this long when the process ends, in seconds.
+_LAST_CLAIM = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +77,7 @@ class Recorder:
         self._oldest = 0.0
         self._changed = threading.Condition()
         self._accepting = True
+        self._claiming = False
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -137,10 +140,14 @@ class Recorder:
             return [self._received.pop() for _ in range(count)]
 
     def stop_claiming(self) -> None:
-        """Claim nothing more; what was received stays unacknowledged, so that another process gets it."""
+        """Claim nothing more; what was received stays unacknowledged, so that another process gets it.
+
+        Returns once what is being claimed has been handed to the pool, which then runs it.
+        """
         with self._changed:
             self._accepting = False
             self._received.clear()
+            self._changed.wait_for(lambda: not self._claiming, _LAST_CLAIM)
 
     def close(self, timeout: float) -> None:
         """Commit what was noted, then end; give up after ``timeout`` seconds."""
@@ -172,6 +179,10 @@ class Recorder:
             except Exception:
                 log.exception("batch refused", action="record-failed", size=len(batch.outcomes))
                 self._one_by_one(batch)
+            finally:
+                with self._changed:
+                    self._claiming = False
+                    self._changed.notify_all()
 
     def _take(self) -> Batch | None:
         """The next batch, once there is reason for one; None at the end."""
@@ -187,6 +198,7 @@ class Recorder:
             if self._accepting and (reason == "claim" or self.pace.hungry(len(self._running))):
                 room = self.pace.room(len(self._running))
                 batch.claims = take(self._received, self._running.keys(), room)
+                self._claiming = bool(batch.claims)
             return batch
 
     def _reason(self) -> str:

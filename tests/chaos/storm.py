@@ -53,7 +53,7 @@ def made_fleet(folder: Path, broker: str, database: str, **settings: object) -> 
             own = OwnPostgresql()
             stack.callback(own.close)
             own.start()
-        fleet = Fleet(folder, server, own, max_child_depth=1, **settings)
+        fleet = Fleet(folder, server, own, max_child_depth=1, min_free_disk=0, **settings)
         stack.callback(fleet.close)
         yield fleet
 

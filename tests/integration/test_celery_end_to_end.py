@@ -124,15 +124,23 @@ def test_cancelled_before_it_begins(house: House) -> None:
 
 
 def test_cancelled_while_it_executes(house: House) -> None:
-    """The child is stopped, long before it would have ended; the worker goes on."""
-    job_id = house.plant("sleep 15", "behave")
+    """Its child is stopped within two seconds, and the worker goes on with what waited behind it."""
+    began = time.monotonic()
+    house.until(house.plant("how busy is this machine?", "behave"), JobTaskState.success)
+    usual = time.monotonic() - began
+    # a hiccup of the machine is no fault of the cancel's
+    assert any(_seconds_to_stop(house, number) <= 2 + usual for number in range(3))
+
+
+def _seconds_to_stop(house: House, number: int) -> float:
+    job_id = house.plant(f"sleep 19 {number}", "behave")
     house.until(job_id, JobTaskState.executing)
+    after = house.plant(f"after the stopped one {number}", "behave")
     began = time.monotonic()
     _cancel(house, job_id)
-    after = house.plant("after the stopped one", "behave")
     house.until(after, JobTaskState.success)
-    assert time.monotonic() - began < 14
     assert house.job_task(job_id).state is JobTaskState.cancelled
+    return time.monotonic() - began
 
 
 def test_the_same_message_twice(house: House) -> None:
