@@ -175,15 +175,15 @@ def test_workers(assay: Assay) -> None:
 
 def test_keys(assay: Assay, stack: Stack, bare: Assay) -> None:
     """Keys are made beside the running stack, work at once, and not any more when revoked."""
-    key = assay("key", "create", "alice", "--role", "viewer", "--customer", "acme").stdout.strip()
+    key = assay("key", "create", "amelia", "--role", "viewer", "--customer", "acme").stdout.strip()
     remote = {"ASSAY_URL": stack.url, "ASSAY_API_KEY": key}
     assert isinstance(bare.json("job", "list", **remote), list)
-    row = next(each for each in assay.json("key", "list") if each["name"] == "alice")
+    row = next(each for each in assay.json("key", "list") if each["name"] == "amelia")
     assert (row["role"], row["customer"], row["revokedTimestamp"]) == ("SAMPLEDB-VIEWER", "acme", None)
     assert key not in assay("key", "list").stdout
     denied = bare("submit", "-", stdin=b"x", status=4, **remote)
     assert "higher role" in denied.stderr
-    assert assay("key", "revoke", "alice").stdout == "revoked 1 key\n"
+    assert assay("key", "revoke", "amelia").stdout == "revoked 1 key\n"
     assert "nothing" not in assay("key", "list").stdout
     assert bare("job", "list", status=4, **{**remote, "ASSAY_API_KEY": "wrong"}).stderr.count("\n") == 1
 

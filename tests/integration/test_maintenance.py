@@ -34,7 +34,16 @@ from tests.integration.test_servicetasks import ADMIN, ask, carry_out, read, wor
 
 AGENT = {"name": "tests", "version": "1"}
 #: What stays of a deleted sample, and what never belonged to one.
-KEPT = {"sample", "customer", "subject", "api_key", "service_task", "policy", "analysis_worker"}
+KEPT = {
+    "audit_entry",
+    "sample",
+    "customer",
+    "subject",
+    "api_key",
+    "service_task",
+    "policy",
+    "analysis_worker",
+}
 
 
 def analyse(api: Api, sha256: str, evidence: bytes = b"evidence", **fields: Any) -> str:
