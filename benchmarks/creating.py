@@ -33,7 +33,7 @@ from orchestrator.domain.clock import now
 from orchestrator.domain.ids import new_id
 from orchestrator.domain.vocabulary import Role
 from orchestrator.services import access, jobs
-from orchestrator.store.tables import Challenge, Job, JobTask, Subject
+from orchestrator.store.tables import Challenge, Job, Outbox, Subject
 
 BROKERS = ("redis", "rabbitmq")
 USER = f"bench-{Role.administrator.name}"
@@ -123,7 +123,7 @@ WAYS: dict[str, Way] = {"PUT …/reanalyse": new_jobs, "POST …/submission": su
 
 def over_http(way: str, broker: str, postgres: PostgresServer, extent: Extent) -> Created:
     """A round: so many submitters, so many seconds."""
-    with place(broker, postgres) as where, Store(where.settings) as store:
+    with place(broker, postgres, queue_window=0) as where, Store(where.settings) as store:
         key, samples = prepare(store)
         warm = new_jobs(store, key, samples, 2.0)
         requests = WAYS[way](store, key, samples, extent.seconds)
@@ -154,7 +154,7 @@ def in_process(broker: str, postgres: PostgresServer, extent: Extent) -> float:
     """Jobs per second through the service function, from threads of this process."""
     from orchestrator.bootstrap import make_application  # noqa: PLC0415 - a process entry's
 
-    with place(broker, postgres) as where, Store(where.settings) as store:
+    with place(broker, postgres, queue_window=0) as where, Store(where.settings) as store:
         key, samples = prepare(store)
         application = make_application(where.settings)
         with application.begin(write=False) as uow:
@@ -182,12 +182,12 @@ def in_process(broker: str, postgres: PostgresServer, extent: Extent) -> float:
 
 
 def unpublished(store: Store) -> bool:
-    """Whether a job task waits for its message to be sent."""
+    """Whether a message of what was committed is yet to be confirmed by the broker."""
     with store.begin(write=False) as uow:
-        return bool(uow.session.scalar(select(JobTask.id).where(JobTask.published_at.is_(None)).limit(1)))
+        return bool(uow.session.scalar(select(Outbox.id).limit(1)))
 
 
-def count(store: Store, table: type[Job | JobTask]) -> int:
+def count(store: Store, table: type[Job]) -> int:
     with store.begin(write=False) as uow:
         return uow.session.scalar(select(func.count()).select_from(table)) or 0
 
@@ -209,7 +209,8 @@ TEXT = """
 Jobs of eight job tasks created by one API process with one publisher: the job, its job tasks and their
 first history rows committed to PostgreSQL (every commit synced) before the answer, the messages published
 right after, confirmed by the broker (persistent, quorum queues on RabbitMQ; append-only file on Redis).
-*Published* counts until the last message was confirmed. Nothing consumes. `PUT …/reanalyse` makes a job
+*Published* counts until the last message was confirmed. Nothing consumes, and no window
+(`ASSAY_QUEUE_WINDOW=0`) holds messages back. `PUT …/reanalyse` makes a job
 over a stored sample; `POST …/submission` redeems a challenge and records a submission besides.
 """
 

@@ -29,6 +29,7 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
         "ASSAY_DATABASE_URL": settings.database_url,
         "ASSAY_BROKER_URL": settings.broker_url,
         "ASSAY_LOG_LEVEL": "warning",
+        "ASSAY_QUEUE_WINDOW": str(settings.queue_window),
         "PYTHONWARNINGS": "ignore",
     }
     return {**own, **given, **extra}
