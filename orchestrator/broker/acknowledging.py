@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -21,7 +21,7 @@ class Acknowledgements:
         self._errors = errors
         self._amqp = amqp
         self._channel: Any = None
-        #: delivery tag → message, in the order of delivery
+        #: on AMQP, delivery tag → message, in the order of delivery, from the first that is not settled on
         self._open: dict[Any, Any] = {}
         self._ready: deque[Any] = deque()
 
@@ -31,7 +31,9 @@ class Acknowledgements:
             # delivery tags begin anew with the channel; what an old one delivered comes again
             self._channel = message.channel
             self._open.clear()
-        self._open[message.delivery_tag] = message
+        if self._amqp:
+            self._forget_settled()
+            self._open[message.delivery_tag] = message
 
     def add(self, messages: Iterable[Any]) -> None:
         """Take messages to acknowledge, from any thread."""
@@ -39,41 +41,37 @@ class Acknowledgements:
 
     def send(self) -> None:
         """Acknowledge what was taken; only the connection's own thread may."""
-        tags = set()
+        ready = {}
         while self._ready:
             message = self._ready.popleft()
             if message.channel is self._channel and not message.acknowledged:
-                tags.add(message.delivery_tag)
-        if not tags:
+                ready[message.delivery_tag] = message
+        if not ready:
             return
         try:
-            self._send(tags)
+            self._send(ready)
         except self._errors as error:
-            log.warning("not acknowledged", action="ack-failed", count=len(tags), error=str(error))
+            log.warning("not acknowledged", action="ack-failed", count=len(ready), error=str(error))
 
-    def _send(self, tags: Collection[Any]) -> None:
-        prefix = self._prefix(tags) if self._amqp else []
-        if prefix:
-            self._channel.basic_ack(prefix[-1], multiple=True)
-            for tag in prefix:
-                self._settle(tag)
-        for tag in tags:
-            if tag in self._open:
+    def _send(self, ready: Mapping[Any, Any]) -> None:
+        last = self._last_without_gap(ready)
+        if last is not None:
+            self._channel.basic_ack(last, multiple=True)
+        for tag, message in ready.items():
+            if last is None or tag > last:
                 self._channel.basic_ack(tag)
-                self._settle(tag)
-
-    def _prefix(self, tags: Collection[Any]) -> list[Any]:
-        """What was delivered first and is settled, or to be, without a gap."""
-        prefix = []
-        for tag, message in self._open.items():
-            if tag not in tags and not message.acknowledged:
-                break
-            prefix.append(tag)
-        while prefix and prefix[-1] not in tags:
-            prefix.pop()
-        return prefix
-
-    def _settle(self, tag: Any) -> None:
-        message = self._open.pop(tag)
-        if not message.acknowledged:
             message._state = "ACK"  # noqa: SLF001 - kombu offers this only together with the sending
+
+    def _last_without_gap(self, ready: Mapping[Any, Any]) -> Any:
+        """The last to acknowledge before which everything is settled, or to be; None: there is none."""
+        last = None
+        for tag, message in self._open.items():
+            if tag in ready:
+                last = tag
+            elif not message.acknowledged:
+                break
+        return last
+
+    def _forget_settled(self) -> None:
+        while self._open and (first := next(iter(self._open.items())))[1].acknowledged:
+            del self._open[first[0]]

@@ -119,3 +119,14 @@ def test_redis_gets_one_each(channel: Channel) -> None:
     acknowledgements.add(messages)
     acknowledgements.send()
     assert sorted(channel.sent) == [(1, False), (2, False), (3, False)]
+
+
+@pytest.mark.parametrize("amqp", [False, True])
+def test_what_celery_settled_is_not_kept(channel: Channel, amqp: bool) -> None:
+    """A process that gets nothing but messages which Celery acknowledges itself does not grow."""
+    acknowledgements = Acknowledgements((OSError,), amqp=amqp)
+    for tag in range(1, 1001):
+        message = Message(channel, tag)
+        acknowledgements.delivered(message)
+        message._state = "ACK"
+    assert len(acknowledgements._open) <= 1
