@@ -8,18 +8,17 @@ from typing import Any
 import orjson
 from kombu import Exchange, Queue
 
-from orchestrator.domain.messages import JobTaskMessage, Message
+from orchestrator.domain.messages import BULK_BELOW, JobTaskMessage, Message
 
 ANALYSE = "assay.analyse"
 SERVE = "assay.serve"
 
 SERVICE_QUEUE = "service"
 _ANALYSIS = "analysis."
+#: RabbitMQ's quorum queues know no priorities, so that bulk work gets a queue of its own there: a flood of it
+#: cannot stand in front of live work.
 _BULK = "bulk."
 
-#: Below this priority a message is bulk work. RabbitMQ's quorum queues know no priorities, so that there it
-#: gets a queue of its own: a flood of it cannot stand in front of live work.
-BULK_BELOW = 3
 #: What Redis' transport calls most urgent is 0, as opposed to Assay's 9.
 _URGENT = 9
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+#: Below this priority a job task is bulk work.
+BULK_BELOW = 3
+
 
 @dataclass(frozen=True, slots=True)
 class JobTaskMessage:

@@ -15,20 +15,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.domain.clock import now
 from orchestrator.domain.ids import new_id
-from orchestrator.domain.messages import JobTaskMessage
+from orchestrator.domain.messages import BULK_BELOW, JobTaskMessage
 from orchestrator.store import backlog as store
 from orchestrator.store import outbox
 from orchestrator.store.backlog import Lane, Queue
 from orchestrator.store.unit_of_work import UnitOfWork
 
-#: Below this priority a job task is bulk work.
-BULK_BELOW = 3
 #: How long the counts are believed, in seconds.
 _BELIEF = 0.1
 #: Bulk work is sent while less than this part of the window waits of live work.
 _IDLE = 4
 
-__all__ = ["BULK_BELOW", "Lane", "Turns", "Windows", "anything_held", "release", "windows_of"]
+__all__ = ["Lane", "Turns", "Windows", "anything_held", "release", "windows_of"]
 
 
 class Windows:
