@@ -44,17 +44,21 @@ def authenticate_digest(uow: UnitOfWork, digest: str) -> Caller:
     row = store.find_key(uow.session, digest)
     if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now()) or row.user.deleted_at:
         _refuse()
-    user = row.user
+    return caller_of(uow, row.user, row.role, row.id)
+
+
+def caller_of(uow: UnitOfWork, user: Subject, role: Role, key_id: UUID | None = None) -> Caller:
+    """Who acts, or sees, as this user in this role."""
     subjects = (user.id, *store.groups_of(uow.session, user.id))
     return Caller(
         user_id=user.id,
         user=user.short_name,
         customer_id=user.customer_id,
         customer=user.customer.short_name,
-        role=row.role,
+        role=role,
         subject_ids=subjects,
         shared_with=store.any_grant(uow.session, subjects),
-        key_id=row.id,
+        key_id=key_id,
     )
 
 

@@ -16,8 +16,8 @@ from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import now
 from orchestrator.domain.events import Change, Event, events_of
 from orchestrator.domain.ids import new_id
+from orchestrator.services.access import caller_of
 from orchestrator.services.events import Tail, described, may_see
-from orchestrator.store import access
 from orchestrator.store import webhooks as store
 from orchestrator.store.tables import DeliveryState, Webhook
 from orchestrator.store.unit_of_work import Begin, UnitOfWork
@@ -80,17 +80,7 @@ def rights(uow: UnitOfWork, row: Webhook) -> Caller | None:
     roles = {key.role for key in store.live_keys(uow.session, row.user_id, now())}
     if row.user.deleted_at or not any(row.role in role.grants for role in roles):
         return None
-    user = row.user
-    subjects = (user.id, *access.groups_of(uow.session, user.id))
-    return Caller(
-        user_id=user.id,
-        user=user.short_name,
-        customer_id=user.customer_id,
-        customer=user.customer.short_name,
-        role=row.role,
-        subject_ids=subjects,
-        shared_with=access.any_grant(uow.session, subjects),
-    )
+    return caller_of(uow, row.user, row.role)
 
 
 def _wants(row: Webhook, event: Event) -> bool:
