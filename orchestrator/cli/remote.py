@@ -18,7 +18,7 @@ import structlog
 from orchestrator.cli.client import API, Client
 from orchestrator.cli.failure import Failure, Status
 from orchestrator.cli.remote_report import report_of
-from orchestrator.local import sample_at
+from orchestrator.cli.told import sample_of
 from orchestrator.sandbox import Ending, Level, Outcome, Sandbox, SandboxUnavailable
 from orchestrator.settings import Settings
 from orchestrator.worker import AnalysisWorker, Sample, may_use_network
@@ -205,17 +205,7 @@ class RemoteWorker:
                 self._client.download(f"/remote/{self._process}/task/{claim['task']}/sample", file.write)
 
         self._patiently(download)
-        sample = sample_at(
-            path,
-            scratch,
-            file_name=told["fileName"],
-            type=told["type"],
-            super_type=told["superType"],
-            options={**self._settings.worker_options, **told["options"]},
-        )
-        if sample.sha256 != told["sha256"]:
-            raise Failure(f"the sample's bytes have the SHA-256 {sample.sha256}, not {told['sha256']}")
-        return sample
+        return sample_of(told, path, scratch, self._settings)
 
     def _send(self, claim: dict[str, Any], path: Path) -> dict[str, Any]:
         """Send one file of the result; what is to be said of it in the result."""

@@ -14,7 +14,7 @@ import typer
 from orchestrator.cli import findings, output
 from orchestrator.cli.client import Client, connect
 from orchestrator.cli.failure import Failure, Status
-from orchestrator.local import sample_at
+from orchestrator.cli.told import sample_of
 from orchestrator.sandbox import Ending, Level, Outcome, Sandbox, wire
 from orchestrator.settings import Settings, load
 from orchestrator.worker import (
@@ -99,17 +99,7 @@ def _fetch(
         client.download(f"/sample/{told['sha256']}/raw", file.write)
     scratch = keep or folder / "scratch"
     scratch.mkdir(parents=True)
-    sample = sample_at(
-        path,
-        scratch,
-        file_name=told["fileName"],
-        type=told["type"],
-        super_type=told["superType"],
-        options={**settings.worker_options, **told["options"]},
-    )
-    if sample.sha256 != told["sha256"]:
-        raise Failure(f"the sample's bytes have the SHA-256 {sample.sha256}, not {told['sha256']}")
-    return sample
+    return sample_of(told, path, scratch, settings)
 
 
 def _sandboxed(worker: AnalysisWorker, sample: Sample, settings: Settings) -> Outcome:
